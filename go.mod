@@ -1,0 +1,9 @@
+module github.com/mcastalloc/malloc
+
+go 1.25
+
+require (
+	github.com/google/go-cmp v0.7.0
+	golang.org/x/net v0.62.0
+	pgregory.net/rapid v1.3.0
+)
