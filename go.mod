@@ -1,11 +1,11 @@
 module github.com/mcastalloc/malloc
 
-go 1.26.0
+go 1.25
 
 require (
 	github.com/google/go-cmp v0.7.0
-	golang.org/x/net v0.62.0
+	golang.org/x/net v0.58.0
 	pgregory.net/rapid v1.3.0
 )
 
-require golang.org/x/sys v0.49.0 // indirect
+require golang.org/x/sys v0.47.0 // indirect
