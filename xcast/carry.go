@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package xcast
+
+import "net/netip"
+
+// defaultTunnelTTL is the outer TTL of a tunnel that names none.
+const defaultTunnelTTL = 64
+
+// carryOut turns a plan into outputs or a drop.
+func (f *Forwarder) carryOut(p *plan) {
+	j := &f.journey
+	switch p.do {
+	case doDrop:
+		f.drop(p.set, p.reason)
+	case doDeliver:
+		f.deliver(p.set)
+	case doUnicast:
+		switch {
+		case j.p.StayXcast():
+			f.drop(p.set, ErrXBit)
+		case !j.mayX2U:
+			f.drop(p.set, ErrNotConvertible)
+		default:
+			f.unicast(p.set)
+		}
+	case doCopy:
+		at := len(f.heads)
+		headers, rest := j.p.appendCopy(f.heads, p.set, j.ttl, f.dsOf(p.set, j.ds))
+		f.send(XcastCopy, p.set, at, headers, rest, p.set.First())
+	case doTunnel:
+		f.tunnel(p)
+	case doTransit:
+		f.transit(p.set)
+	}
+}
+
+// deliver hands this node's own share over, with the TTL it came with: as
+// an ordinary packet if that is allowed, else as one Xcast packet.
+func (f *Forwarder) deliver(set Bitmap) {
+	j := &f.journey
+	if j.exitLost {
+		f.drop(set, ErrECN)
+		return
+	}
+	var headers, rest []byte
+	at := len(f.heads)
+	if j.mayX2U {
+		i := set.First()
+		headers, rest = j.p.appendUnicast(f.heads, i, j.p.TTL(), j.p.dsOf(i, j.exitDS))
+	} else {
+		headers, rest = j.p.appendCopy(f.heads, set, j.p.TTL(), j.exitDS)
+	}
+	f.output(Output{Kind: Deliver, Destinations: set, Tail: rest}, at, headers)
+}
+
+// unicast sends an ordinary packet to the one destination of the set.
+func (f *Forwarder) unicast(set Bitmap) {
+	j := &f.journey
+	i := set.First()
+	if j.exitLost {
+		f.drop(set, ErrECN)
+		return
+	}
+	at := len(f.heads)
+	headers, rest := j.p.appendUnicast(f.heads, i, j.x2uTTL, j.p.dsOf(i, j.exitDS))
+	f.send(Unicast, set, at, headers, rest, i)
+}
+
+// tunnel wraps a copy in a new IP header: to an Xcast peer, or from a relaying
+// host to the first destination of the set.
+func (f *Forwarder) tunnel(p *plan) {
+	j := &f.journey
+	local, remote, ttl, permeable := p.hop.local, p.hop.next, p.hop.ttl, false
+	route, ok := &Route{}, false
+	if relay := f.config.Relay; relay != nil {
+		i := p.set.First()
+		local, remote, ttl = relay.Local4, j.p.Address(i), relay.TTL
+		if j.p.family == Xcast6 {
+			local, permeable = relay.Local6, relay.SemiPermeable
+		}
+		if permeable && j.origin {
+			ttl = j.p.TTL()
+		}
+		route, ok = f.lookup(i)
+	} else if f.config.Route != nil {
+		*route, ok = f.config.Route(remote)
+	}
+	if ttl == 0 {
+		ttl = defaultTunnelTTL
+	}
+	if j.p.Source() == remote {
+		f.drop(p.set, ErrTunnelLoop)
+		return
+	}
+	if !ok {
+		f.drop(p.set, ErrNoRoute)
+		return
+	}
+	ds := f.dsOf(p.set, j.ds)
+	at := len(f.heads)
+	headers, err := f.appendOuter(f.heads, local, remote, ttl, ds, permeable)
+	if err != nil {
+		f.drop(p.set, reasonOf(err))
+		return
+	}
+	headers, rest := j.p.appendCopy(headers, p.set, j.ttl, ds)
+	if f.emit(Tunnelled, p.set, at, headers, rest, route, nextHop(route, remote)) && j.p.family == Xcast4 {
+		f.tunnelID++
+	}
+}
+
+// appendOuter appends the headers that go before the inner packet.
+func (f *Forwarder) appendOuter(dst []byte, local, remote netip.Addr, ttl, ds uint8, permeable bool) ([]byte, error) {
+	p := &f.journey.p
+	if p.family == Xcast4 {
+		outer := IPv4Fields{DSField: ds, ID: f.tunnelID, DontFragment: IPv4(p.b).DontFragment(), TTL: ttl,
+			Protocol: protoIPIP, Source: local, Destination: remote}
+		return outer.AppendHeader(dst, len(p.b))
+	}
+	outer := IPv6Fields{DSField: ds, NextHeader: protoIPv6, HopLimit: ttl, Source: local, Destination: remote}
+	if !permeable {
+		return outer.AppendHeader(dst, len(p.b))
+	}
+	outer.NextHeader = protoHopByHop
+	dst, err := outer.AppendHeader(dst, 8+len(p.b))
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, protoIPv6, 0, f.config.Code.TunnelOption, 0, optPadN, 2, 0, 0), nil
+}
+
+// transit sends a part on in the semi-permeable tunnel it came in: the same
+// outer headers, to a destination that is in the part.
+func (f *Forwarder) transit(set Bitmap) {
+	j := &f.journey
+	end, to := set.First(), IPv6(j.transit).Destination()
+	for i := range set.All() {
+		if j.p.Address(i) == to {
+			end = i
+			break
+		}
+	}
+	inner := f.dsOf(set, j.ds)
+	at := len(f.heads)
+	headers := append(f.heads, j.transit...)
+	outer := IPv6(headers[at:])
+	outer.SetHopLimit(outer.HopLimit() - 1)
+	if j.p.flags&flagD != 0 {
+		outer.SetDSField(inner&^3 | outer.DSField()&3)
+	}
+	address := j.p.Address(end).As16()
+	copy(outer[24:40], address[:])
+	outer.setPayloadLen(len(j.transit) - ipv6Len + len(j.p.b))
+	headers, rest := j.p.appendCopy(headers, set, j.ttl, inner)
+	f.send(Tunnelled, set, at, headers, rest, end)
+}
+
+// dsOf returns the DS field of a copy for a set: with a list of DSCPs that of
+// its most demanding member (section 8.2).
+func (f *Forwarder) dsOf(set Bitmap, ds uint8) uint8 {
+	if f.journey.p.flags&flagD == 0 {
+		return ds
+	}
+	return byte(mostDemanding(set, f.dscpOf, f.config.CompareDSCP))<<2 | ds&3
+}
+
+// send emits a packet by the route of destination i.
+func (f *Forwarder) send(kind OutputKind, set Bitmap, at int, headers, rest []byte, i int) {
+	route, ok := f.lookup(i)
+	if !ok {
+		f.drop(set, ErrNoRoute)
+		return
+	}
+	f.emit(kind, set, at, headers, rest, route, f.nextHop(i))
+}
+
+// emit puts a packet out if the route's MTU lets it: what is longer is dropped,
+// except IPv4 unicast and tunnel packets that may be fragmented. Of the
+// fragments of a bare copy only the first would have the list.
+func (f *Forwarder) emit(kind OutputKind, set Bitmap, at int, headers, rest []byte, route *Route, next netip.Addr) bool {
+	out := Output{Kind: kind, Destinations: set, Tail: rest, NextHop: next, Interface: route.Interface}
+	if route.MTU > 0 && len(headers)-at+len(rest) > route.MTU {
+		out.Fragment = f.journey.p.family == Xcast4 && kind != XcastCopy && !IPv4(headers[at:]).DontFragment()
+		if !out.Fragment {
+			f.drop(set, ErrMTU)
+			return false
+		}
+	}
+	f.output(out, at, headers)
+	return true
+}
+
+func (f *Forwarder) output(o Output, at int, headers []byte) {
+	f.heads, o.Head = headers, headers[at:len(headers):len(headers)]
+	f.stats.Outputs[o.Kind]++
+	f.result.Outputs = append(f.result.Outputs, o)
+}
+
+func nextHop(r *Route, to netip.Addr) netip.Addr {
+	if r.Gateway.IsValid() {
+		return r.Gateway
+	}
+	return to
+}
+
+// reasonOf returns the reason of an error of this package.
+func reasonOf(err error) Reason {
+	if e, ok := err.(*Error); ok {
+		return e.Err
+	}
+	return ErrMalformedIP
+}
