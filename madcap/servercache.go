@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package madcap
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// idKey is a Lease Identifier as a map key: itself up to 32 octets, beyond
+// that its digest, so that the size of a key is not the client's choice.
+type idKey struct {
+	n  uint8 // length, 255 for a digest
+	id [sha256.Size]byte
+}
+
+func keyOf(id LeaseIdentifier) idKey {
+	if len(id) > sha256.Size {
+		return idKey{n: 255, id: sha256.Sum256(id)}
+	}
+	k := idKey{n: uint8(len(id))}
+	copy(k.id[:], id)
+	return k
+}
+
+// messageKey tells a retransmission from a new message (RFC 2730, section
+// 2.1.4): the same transaction, message type and Lease Identifier.
+type messageKey struct {
+	xid uint32
+	typ MessageType
+	id  idKey
+}
+
+// response is what became of a message: an answer, or none yet.
+type response struct {
+	key  messageKey
+	at   time.Time
+	dead bool   // nothing was answered, the message may be tried again
+	data []byte // empty while the allocator is being asked
+}
+
+// responseCache remembers the answers of the last interval. All live equally
+// long, so they expire in the order they came: a ring that grows on demand
+// and reuses its buffers, and an index.
+type responseCache struct {
+	interval time.Duration
+	limit    int
+	index    map[messageKey]uint64 // sequence number of the live response
+	ring     []response
+	first    uint64 // sequence number of the oldest
+	count    int
+}
+
+func (c *responseCache) init(limit int) {
+	c.limit = limit
+	c.index = make(map[messageKey]uint64)
+	c.first = 1 // so that 0 can stand for no response
+}
+
+func (c *responseCache) slot(seq uint64) *response { return &c.ring[seq%uint64(len(c.ring))] }
+
+// find returns the response to a message that came before.
+func (c *responseCache) find(now time.Time, key *messageKey) (*response, bool) {
+	c.expire(now)
+	seq, ok := c.index[*key]
+	if !ok {
+		return nil, false
+	}
+	return c.slot(seq), true
+}
+
+// expire forgets the responses older than the interval.
+func (c *responseCache) expire(now time.Time) {
+	for c.count > 0 && !now.Before(c.slot(c.first).at.Add(c.interval)) {
+		c.dropOldest()
+	}
+}
+
+func (c *responseCache) dropOldest() {
+	r := c.slot(c.first)
+	if !r.dead {
+		delete(c.index, r.key)
+	}
+	c.first++
+	c.count--
+}
+
+// add notes that a message is being worked on and returns its sequence
+// number, 0 if nothing is remembered.
+func (c *responseCache) add(now time.Time, key *messageKey) uint64 {
+	if c.interval == 0 || c.limit == 0 {
+		return 0
+	}
+	if c.count == len(c.ring) {
+		if c.count < c.limit {
+			c.grow()
+		} else {
+			c.dropOldest()
+		}
+	}
+	seq := c.first + uint64(c.count)
+	c.count++
+	r := c.slot(seq)
+	*r = response{key: *key, at: now, data: r.data[:0]}
+	c.index[*key] = seq
+	return seq
+}
+
+// grow doubles the ring.
+func (c *responseCache) grow() {
+	bigger := make([]response, min(max(64, 2*len(c.ring)), c.limit))
+	for seq := c.first; seq < c.first+uint64(c.count); seq++ {
+		bigger[seq%uint64(len(bigger))] = *c.slot(seq)
+	}
+	c.ring = bigger
+}
+
+// live returns the response with a sequence number unless it is gone.
+func (c *responseCache) live(seq uint64) *response {
+	if seq < c.first || seq >= c.first+uint64(c.count) || c.slot(seq).dead {
+		return nil
+	}
+	return c.slot(seq)
+}
+
+// answer stores the answer to the message with a sequence number.
+func (c *responseCache) answer(seq uint64, data []byte) {
+	if r := c.live(seq); r != nil {
+		r.data = append(r.data[:0], data...)
+	}
+}
+
+// forget lets the message with a sequence number be tried again.
+func (c *responseCache) forget(seq uint64) {
+	if r := c.live(seq); r != nil {
+		r.dead = true
+		delete(c.index, r.key)
+	}
+}
