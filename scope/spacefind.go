@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package scope
+
+import (
+	"math/rand/v2"
+	"net/netip"
+)
+
+// At returns the n-th free address in ascending order, counted from 0, and
+// whether it exists.
+func (s *Space) At(n Uint128) (netip.Addr, bool) {
+	if size := s.Size(); !n.Less(size) && (size != maxUint128 || n != maxUint128 || !s.all()) {
+		return netip.Addr{}, false
+	}
+	if s.wide != nil {
+		return numberAddr(s.wide.at(n), s.is4), true
+	}
+	return numberAddr(s.lift(s.low.at(n.Lo)), s.is4), true
+}
+
+// all reports whether all IPv6 addresses are free: 2^128 of them, which no
+// number here can say.
+func (s *Space) all() bool { return s.wide != nil && s.wide.spans == 1 && s.wide.total.IsZero() }
+
+// FirstFit returns n free addresses in a row, without regard to alignment:
+// the first n of the first free range that has as many. None if n is 0.
+func (s *Space) FirstFit(n Uint128) (Range, bool) {
+	length := n.dec()
+	switch {
+	case n.IsZero():
+	case s.wide != nil:
+		first, ok := s.wide.firstFit(length)
+		return s.fit(first, length, ok)
+	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
+		first, ok := s.low.firstFit(uint32(length.Lo))
+		return s.fit(s.lift(first), length, ok)
+	}
+	return Range{}, false
+}
+
+// BestFit is [Space.FirstFit] in the smallest free range that has n addresses,
+// the lowest one among equals.
+func (s *Space) BestFit(n Uint128) (Range, bool) {
+	length := n.dec()
+	switch {
+	case n.IsZero():
+	case s.wide != nil:
+		first, ok := s.wide.bestFit(length)
+		return s.fit(first, length, ok)
+	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
+		first, ok := s.low.bestFit(uint32(length.Lo))
+		return s.fit(s.lift(first), length, ok)
+	}
+	return Range{}, false
+}
+
+func (s *Space) fit(first, length Uint128, ok bool) (Range, bool) {
+	if !ok {
+		return Range{}, false
+	}
+	return span{first, first.Add(length)}.toRange(s.is4), true
+}
+
+// CountPrefixes returns the number of free prefixes of a length in bits: those
+// that are naturally aligned and free as a whole. The first question about a
+// length makes the space count its prefixes from then on, which costs a little
+// at each change; the number of different lengths asked about should be small.
+func (s *Space) CountPrefixes(bits int) Uint128 {
+	host := width(s.is4) - bits
+	switch {
+	case s.Len() == 0 || bits < 0 || host < 0:
+		return Uint128{}
+	case host == 0:
+		return s.Size()
+	case s.wide != nil:
+		return s.wide.countBlocks(host)
+	case host > 32:
+		return Uint128{}
+	}
+	return U128(s.low.countBlocks(host))
+}
+
+// NthPrefix returns the n-th free prefix of a length in bits, in ascending
+// order and counted from 0, and whether it exists.
+func (s *Space) NthPrefix(bits int, n Uint128) (netip.Prefix, bool) {
+	host := width(s.is4) - bits
+	if host == 0 {
+		a, ok := s.At(n)
+		if !ok {
+			return netip.Prefix{}, false
+		}
+		return netip.PrefixFrom(a, bits), true
+	}
+	if !n.Less(s.CountPrefixes(bits)) {
+		return netip.Prefix{}, false
+	}
+	if s.wide != nil {
+		return netip.PrefixFrom(numberAddr(s.wide.nthBlock(host, n), s.is4), bits), true
+	}
+	return netip.PrefixFrom(numberAddr(s.lift(s.low.nthBlock(host, n.Lo)), s.is4), bits), true
+}
+
+// RandomAddr returns one of the free addresses, all equally likely, and
+// whether there is one.
+func (s *Space) RandomAddr(r *rand.Rand) (netip.Addr, bool) {
+	n, ok := s.draw(r, s.Size())
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return s.At(n)
+}
+
+// RandomPrefix returns one of the free prefixes of a length in bits, all
+// equally likely, and whether there is one.
+func (s *Space) RandomPrefix(bits int, r *rand.Rand) (netip.Prefix, bool) {
+	n, ok := s.draw(r, s.CountPrefixes(bits))
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	return s.NthPrefix(bits, n)
+}
+
+// draw draws below count, from all 2^128 if that is what count stands for.
+func (s *Space) draw(r *rand.Rand, count Uint128) (Uint128, bool) {
+	switch {
+	case count.IsZero():
+		return count, false
+	case count == maxUint128 && s.all():
+		return random(r, maxUint128), true
+	}
+	return random(r, count.dec()), true
+}

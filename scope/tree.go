@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package scope
+
+// A Space keeps its free ranges in a tree of its own making. There are two of
+// them, the same code for two widths of numbers:
+//
+//	tree32   8 octets a range: IPv4, and IPv6 inside one /96
+//	tree128  32 octets a range: any other IPv6
+//
+// The code is written once, for 32 bits, in tree32.go (what a tree is, and
+// adding and removing), treeedit32.go (how nodes split and join), treefind32.go
+// (queries) and sizes32.go (the index by size). Their twins for 128 bits are
+// made from them by
+//
+//	go test -run TestTree128 -update
+//
+// which exchanges the 32 at the end of names. The arithmetic that differs is
+// in key32.go and key128.go. Type parameters would spare the copy, but calls
+// of their methods are not inlined, which costs a third of the speed.
+
+// Sizes of nodes.
+const (
+	leafCap   = 31 // spans of a leaf: as many as five comparisons tell apart
+	innerCap  = 32 // children of an inner node
+	low5      = 31 // mask for indexes that are always below 32: spares bounds checks
+	filled    = 24 // children or spans of a node when a tree is built at once
+	sparse    = 8  // with fewer, a node looks for a neighbour to join
+	joined    = 24 // if both together have no more than this
+	fewStarts = 16 // up to here a list is good enough
+)

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Code generated from tree32.go by TestTree128 -update. DO NOT EDIT.
+
+package scope
+
+// A tree128 is a B+-tree of disjoint spans of numbers that do not touch: see
+// tree.go.
+//
+// The leaves divide all numbers among themselves: each answers for the numbers
+// from lo to hi, and every span lies wholly in one leaf. Inner nodes keep, for
+// each child, the count of free numbers below it, an upper bound of the
+// longest span, and for each prefix length asked about the count of free
+// aligned blocks. Nodes know their parent and their place in it, so that an
+// update walks up without a search; and a table of hints leads from a number
+// to the leaf that probably answers for it, so that most operations need no
+// walk down either.
+type tree128 struct {
+	top    *inner128 // nil if there is only one leaf
+	only   *leaf128  // that leaf
+	total  sum128
+	spans  int // number of spans
+	leaves int // number of leaves
+
+	hosts  []int    // tracked block sizes, as numbers of host bits
+	blocks []sum128 // as hosts: free aligned blocks
+	sizes  *sizes128
+
+	hints     []*leaf128
+	hintFirst key128 // the number the first hint is for
+	hintShift int    // a hint is for 1<<hintShift numbers
+
+	freeLeaves []*leaf128
+	freeInners []*inner128
+	freeUppers []*inner128
+}
+
+type leaf128 struct {
+	parent *inner128
+	pos, n uint16
+	lo, hi key128      // answers for these numbers, both included
+	r      [32]span128 // from n on padded with noSpan128
+}
+
+type inner128 struct {
+	parent *inner128
+	pos, n uint16
+	lo     [innerCap]key128   // lowest number each child answers for; padded with the largest
+	bound  [innerCap]key128   // no span of the child has a larger last-first
+	sum    [innerCap]sum128   // free numbers of the child
+	leaf   [innerCap]*leaf128 // the children of a node above leaves
+	kid    *[innerCap]*inner128
+	blocks []*[innerCap]sum128 // as tree128.hosts: free aligned blocks of each child
+}
+
+func newTree128() *tree128 {
+	t := &tree128{}
+	t.only = t.newLeaf()
+	t.only.hi = max128
+	t.leaves = 1
+	return t
+}
+
+// rank returns the number of spans that end before x: the index of the first
+// one that may hold x.
+func (l *leaf128) rank(x key128) int {
+	i := 0
+	if lt128(l.r[15].last, x) {
+		i = 16
+	}
+	if lt128(l.r[(i+7)&low5].last, x) {
+		i += 8
+	}
+	if lt128(l.r[(i+3)&low5].last, x) {
+		i += 4
+	}
+	if lt128(l.r[(i+1)&low5].last, x) {
+		i += 2
+	}
+	if lt128(l.r[i&low5].last, x) {
+		i++
+	}
+	return i
+}
+
+// find returns the index of the child that answers for x.
+func (p *inner128) find(x key128) int {
+	i := 0
+	if !lt128(x, p.lo[16]) {
+		i = 16
+	}
+	if !lt128(x, p.lo[(i+8)&low5]) {
+		i += 8
+	}
+	if !lt128(x, p.lo[(i+4)&low5]) {
+		i += 4
+	}
+	if !lt128(x, p.lo[(i+2)&low5]) {
+		i += 2
+	}
+	if !lt128(x, p.lo[(i+1)&low5]) {
+		i++
+	}
+	return min(i, int(p.n)-1)
+}
+
+// leafOf returns the leaf that answers for x.
+func (t *tree128) leafOf(x key128) *leaf128 {
+	if i := hint128(sub128(x, t.hintFirst), t.hintShift); i < uint64(len(t.hints)) {
+		if l := t.hints[i]; l != nil && !lt128(x, l.lo) && !lt128(l.hi, x) {
+			return l
+		}
+	}
+	return t.descend(x)
+}
+
+// leafToEdit is leafOf for operations that change the tree anyway: it also
+// learns hints.
+func (t *tree128) leafToEdit(x key128) *leaf128 {
+	i := hint128(sub128(x, t.hintFirst), t.hintShift)
+	if i >= uint64(len(t.hints)) {
+		return t.descend(x)
+	}
+	l := t.hints[i]
+	if l == nil || lt128(x, l.lo) || lt128(l.hi, x) {
+		l = t.descend(x)
+		t.hints[i] = l
+	}
+	return l
+}
+
+func (t *tree128) descend(x key128) *leaf128 {
+	p := t.top
+	if p == nil {
+		return t.only
+	}
+	for p.kid != nil {
+		p = p.kid[p.find(x)&low5]
+	}
+	return p.leaf[p.find(x)&low5]
+}
+
+func (t *tree128) contains(x key128) bool {
+	l := t.leafOf(x)
+	i := l.rank(x)
+	return i < int(l.n) && !lt128(x, l.r[i&low5].first)
+}
+
+// covers reports whether first..last is free as a whole.
+func (t *tree128) covers(first, last key128) bool {
+	l := t.leafOf(first)
+	i := l.rank(first)
+	r := l.r[i&low5]
+	return i < int(l.n) && !lt128(first, r.first) && !lt128(r.last, last)
+}
+
+// ceiling returns the first span that does not end before x.
+func (t *tree128) ceiling(x key128) (span128, bool) {
+	l := t.leafOf(x)
+	for i := l.rank(x); l != nil; l, i = l.next(), 0 {
+		if i < int(l.n) {
+			return l.r[i], true
+		}
+	}
+	return span128{}, false
+}
+
+// next returns the leaf after l, nil if there is none.
+func (l *leaf128) next() *leaf128 {
+	p, i := l.parent, int(l.pos)
+	for p != nil && i+1 == int(p.n) {
+		p, i = p.parent, int(p.pos)
+	}
+	if p == nil {
+		return nil
+	}
+	i++
+	for p.kid != nil {
+		p, i = p.kid[i], 0
+	}
+	return p.leaf[i]
+}
+
+// prev returns the leaf before l, nil if there is none.
+func (l *leaf128) prev() *leaf128 {
+	p, i := l.parent, int(l.pos)
+	for p != nil && i == 0 {
+		p, i = p.parent, int(p.pos)
+	}
+	if p == nil {
+		return nil
+	}
+	i--
+	for p.kid != nil {
+		p = p.kid[i]
+		i = int(p.n) - 1
+	}
+	return p.leaf[i]
+}
+
+// take removes first..last if it is free as a whole.
+func (t *tree128) take(first, last key128) bool {
+	l := t.leafToEdit(first)
+	i := l.rank(first)
+	r := l.r[i&low5]
+	if i == int(l.n) || lt128(first, r.first) || lt128(r.last, last) {
+		return false
+	}
+	t.cut(l, i, first, last)
+	return true
+}
+
+// remove removes what is free of first..last.
+func (t *tree128) remove(first, last key128) {
+	for {
+		l := t.leafOf(first)
+		i := l.rank(first)
+		if i == int(l.n) {
+			if l = l.next(); l == nil {
+				return
+			}
+			i = 0
+		}
+		r := l.r[i]
+		if lt128(last, r.first) {
+			return
+		}
+		if lt128(first, r.first) {
+			first = r.first
+		}
+		if !lt128(r.last, last) {
+			t.cut(l, i, first, last)
+			return
+		}
+		t.cut(l, i, first, r.last)
+		first = next128(r.last)
+	}
+}
+
+// cut removes first..last from the span i of l, which holds it.
+func (t *tree128) cut(l *leaf128, i int, first, last key128) {
+	r := l.r[i&low5]
+	t.addSum(l, neg128(first, last))
+	left, right := r.first != first, r.last != last
+	if t.hosts != nil || t.sizes != nil {
+		t.uncount(l, r)
+		if left {
+			t.count(l, span128{r.first, prev128(first)})
+		}
+		if right {
+			t.count(l, span128{next128(last), r.last})
+		}
+	}
+	switch {
+	case left && right:
+		l.r[i&low5].last = prev128(first)
+		t.insert(l, i+1, span128{next128(last), r.last})
+	case left:
+		l.r[i&low5].last = prev128(first)
+	case right:
+		l.r[i&low5].first = next128(last)
+	default:
+		t.delete(l, i)
+	}
+}
+
+// add adds first..last, parts of which may be free already.
+func (t *tree128) add(first, last key128) {
+	l := t.leafToEdit(first)
+	// The common case: nothing of it is free, and it and its neighbours lie
+	// inside one leaf.
+	if (lt128(l.lo, first) || first == min128) && (lt128(last, l.hi) || last == max128 && l.hi == max128) {
+		i := l.rank(first)
+		if i == int(l.n) || lt128(last, l.r[i].first) {
+			joinsLeft := i > 0 && next128(l.r[i-1].last) == first
+			joinsRight := i < int(l.n) && next128(last) == l.r[i].first
+			t.join(l, i, first, last, joinsLeft, joinsRight)
+			return
+		}
+	}
+	t.addSlowly(first, last)
+}
+
+// join adds first..last, which is not free and fits before the span i of l,
+// to its neighbours if it touches them.
+func (t *tree128) join(l *leaf128, i int, first, last key128, joinsLeft, joinsRight bool) {
+	t.addSum(l, count128(first, last))
+	r := span128{first, last}
+	if joinsLeft {
+		r.first = l.r[i-1].first
+	}
+	if joinsRight {
+		r.last = l.r[i].last
+	}
+	if t.hosts != nil || t.sizes != nil {
+		if joinsLeft {
+			t.uncount(l, l.r[i-1])
+		}
+		if joinsRight {
+			t.uncount(l, l.r[i])
+		}
+		t.count(l, r)
+	}
+	switch {
+	case joinsLeft && joinsRight:
+		l.r[i-1] = r
+		t.raise(l, r)
+		t.delete(l, i)
+		return
+	case joinsLeft:
+		l.r[i-1] = r
+	case joinsRight:
+		l.r[i] = r
+	default:
+		t.insert(l, i, r)
+		return
+	}
+	t.raise(l, r)
+}
+
+// addSlowly is add for every case: it takes out the spans that first..last
+// overlaps or touches and puts one span in their place.
+func (t *tree128) addSlowly(first, last key128) {
+	from, to := first, last
+	if from != min128 {
+		from = prev128(from)
+	}
+	if to != max128 {
+		to = next128(to)
+	}
+	for {
+		r, ok := t.ceiling(from)
+		if !ok || lt128(to, r.first) {
+			break
+		}
+		if lt128(r.first, first) {
+			first = r.first
+		}
+		if lt128(last, r.last) {
+			last = r.last
+		}
+		l := t.leafOf(r.first)
+		t.cut(l, l.rank(r.first), r.first, r.last)
+	}
+	l := t.leafOf(first)
+	if lt128(l.hi, last) {
+		// The span reaches past the numbers of l: l answers for them now. No
+		// leaf is empty, so the next one starts below last and ends above.
+		n := l.next()
+		l.hi = last
+		n.setLo(next128(last))
+	}
+	t.addSum(l, count128(first, last))
+	if t.hosts != nil || t.sizes != nil {
+		t.count(l, span128{first, last})
+	}
+	t.insert(l, l.rank(first), span128{first, last})
+}
+
+// setLo changes the lowest number that l answers for.
+func (l *leaf128) setLo(lo key128) {
+	l.lo = lo
+	i := int(l.pos)
+	for p := l.parent; p != nil; p = p.parent {
+		p.lo[i] = lo
+		if i > 0 {
+			return
+		}
+		i = int(p.pos)
+	}
+}
+
+// addSum adds d, modulo the width of a sum, to the counts above l.
+func (t *tree128) addSum(l *leaf128, d sum128) {
+	t.total = plus128(t.total, d)
+	i := l.pos
+	for p := l.parent; p != nil; p = p.parent {
+		p.sum[i&low5] = plus128(p.sum[i&low5], d)
+		i = p.pos
+	}
+}
+
+// raise lifts the bounds above l to the length of r.
+func (t *tree128) raise(l *leaf128, r span128) {
+	length := sub128(r.last, r.first)
+	i := l.pos
+	for p := l.parent; p != nil && lt128(p.bound[i&low5], length); p = p.parent {
+		p.bound[i&low5] = length
+		i = p.pos
+	}
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Code generated from treefind32.go by TestTree128 -update. DO NOT EDIT.
+
+package scope
+
+import "slices"
+
+// What a tree128 can find: the n-th free number, the n-th free aligned block,
+// the first and the tightest span that are long enough.
+
+// at returns the n-th number, which must exist.
+func (t *tree128) at(n sum128) key128 {
+	l := t.only
+	for p := t.top; p != nil; {
+		i := 0
+		for !less128(n, p.sum[i&low5]) {
+			n = minus128(n, p.sum[i&low5])
+			i++
+		}
+		if p.kid == nil {
+			l = p.leaf[i&low5]
+			break
+		}
+		p = p.kid[i&low5]
+	}
+	for i := 0; ; i++ {
+		r := l.r[i]
+		if !lt128(sub128(r.last, r.first), low128(n)) {
+			return add128(r.first, low128(n))
+		}
+		n = minus128(n, count128(r.first, r.last))
+	}
+}
+
+// track returns which of t.hosts the block size is, and makes the tree count
+// blocks of that size from now on.
+func (t *tree128) track(host int) int {
+	if k := slices.Index(t.hosts, host); k >= 0 {
+		return k
+	}
+	t.hosts = append(t.hosts, host)
+	k := len(t.hosts) - 1
+	if t.top == nil {
+		t.blocks = append(t.blocks, t.only.aligned(host))
+	} else {
+		t.blocks = append(t.blocks, t.countBelow(t.top, host, k))
+	}
+	return k
+}
+
+func (t *tree128) countBelow(p *inner128, host, k int) sum128 {
+	for len(p.blocks) <= k {
+		p.blocks = append(p.blocks, new([innerCap]sum128))
+	}
+	for i := range p.n {
+		if p.kid != nil {
+			p.blocks[k][i] = t.countBelow(p.kid[i], host, k)
+		} else {
+			p.blocks[k][i] = p.leaf[i].aligned(host)
+		}
+	}
+	return sumOf128(p.blocks[k][:p.n])
+}
+
+// countBlocks returns the number of free aligned blocks of 2^host numbers.
+func (t *tree128) countBlocks(host int) sum128 { return t.blocks[t.track(host)] }
+
+// nthBlock returns the first number of the n-th free aligned block of 2^host
+// numbers, which must exist.
+func (t *tree128) nthBlock(host int, n sum128) key128 {
+	k := t.track(host)
+	l := t.only
+	for p := t.top; p != nil; {
+		blocks, i := p.blocks[k], 0
+		for !less128(n, blocks[i&low5]) {
+			n = minus128(n, blocks[i&low5])
+			i++
+		}
+		if p.kid == nil {
+			l = p.leaf[i&low5]
+			break
+		}
+		p = p.kid[i&low5]
+	}
+	for i := 0; ; i++ {
+		first, c := aligned128(l.r[i], host)
+		if less128(n, c) {
+			return times128(plus128(first, n), host)
+		}
+		n = minus128(n, c)
+	}
+}
+
+// count and uncount keep the block counts and the sizes right when a span
+// comes into or goes out of l.
+
+func (t *tree128) count(l *leaf128, r span128) {
+	if t.sizes != nil {
+		t.sizes.put(sub128(r.last, r.first), r.first)
+	}
+	for k, host := range t.hosts {
+		_, n := aligned128(r, host)
+		t.addBlocks(l, k, n)
+	}
+}
+
+func (t *tree128) uncount(l *leaf128, r span128) {
+	if t.sizes != nil {
+		t.sizes.drop(sub128(r.last, r.first), r.first)
+	}
+	for k, host := range t.hosts {
+		_, n := aligned128(r, host)
+		t.addBlocks(l, k, minus128(zero128, n))
+	}
+}
+
+func (t *tree128) addBlocks(l *leaf128, k int, n sum128) {
+	t.blocks[k] = plus128(t.blocks[k], n)
+	i := l.pos
+	for p := l.parent; p != nil; p = p.parent {
+		p.blocks[k][i] = plus128(p.blocks[k][i], n)
+		i = p.pos
+	}
+}
+
+// firstFit returns the first number of the first span whose last-first is
+// length or more. The bounds it finds too high it lowers: a span that is cut
+// leaves them as they are, so every miss here pays for a cut.
+func (t *tree128) firstFit(length key128) (key128, bool) {
+	if t.top == nil {
+		return t.only.firstFit(length)
+	}
+	return t.top.firstFit(length)
+}
+
+func (p *inner128) firstFit(length key128) (key128, bool) {
+	for i := range p.n {
+		if lt128(p.bound[i], length) {
+			continue
+		}
+		if p.kid != nil {
+			if x, ok := p.kid[i].firstFit(length); ok {
+				return x, true
+			}
+			p.bound[i], _ = p.kid[i].totals()
+		} else {
+			if x, ok := p.leaf[i].firstFit(length); ok {
+				return x, true
+			}
+			p.bound[i], _ = p.leaf[i].totals()
+		}
+	}
+	return min128, false
+}
+
+func (l *leaf128) firstFit(length key128) (key128, bool) {
+	for i := range l.n {
+		if r := l.r[i]; !lt128(sub128(r.last, r.first), length) {
+			return r.first, true
+		}
+	}
+	return min128, false
+}
+
+// bestFit returns the first number of the shortest span whose last-first is
+// length or more, the lowest one among equals. The first call builds an index
+// by size, which is kept from then on.
+func (t *tree128) bestFit(length key128) (key128, bool) {
+	if t.sizes == nil {
+		t.sizes = newSizes128()
+		for r := range t.all {
+			t.sizes.put(sub128(r.last, r.first), r.first)
+		}
+	}
+	return t.sizes.best(length)
+}
+
+// all yields the spans in ascending order. The tree may change meanwhile.
+func (t *tree128) all(yield func(span128) bool) {
+	x := min128
+	for {
+		r, ok := t.ceiling(x)
+		if !ok || !yield(r) || r.last == max128 {
+			return
+		}
+		x = next128(r.last)
+	}
+}
+
+// build makes a tree of ascending spans that neither overlap nor touch.
+func buildTree128(n int, at func(i int) span128) *tree128 {
+	t := &tree128{spans: n}
+	var leaves []*leaf128
+	for i := 0; i < n || i == 0; {
+		l := t.newLeaf()
+		for ; i < n && l.n < filled; i++ {
+			l.r[l.n] = at(i)
+			l.n++
+			t.total = plus128(t.total, count128(l.r[l.n-1].first, l.r[l.n-1].last))
+		}
+		l.hi = max128
+		if len(leaves) > 0 {
+			l.lo = l.r[0].first
+			leaves[len(leaves)-1].hi = prev128(l.lo)
+		}
+		leaves = append(leaves, l)
+		if n == 0 {
+			break
+		}
+	}
+	t.leaves = len(leaves)
+	if len(leaves) == 1 {
+		t.only = leaves[0]
+		return t
+	}
+	var level []*inner128
+	for part := range slices.Chunk(leaves, filled) {
+		p := t.newInner(false)
+		for i, l := range part {
+			p.leaf[i], p.lo[i] = l, l.lo
+		}
+		level = append(level, t.filledWith(p, len(part)))
+	}
+	for len(level) > 1 {
+		var above []*inner128
+		for part := range slices.Chunk(level, filled) {
+			p := t.newInner(true)
+			for i, c := range part {
+				p.kid[i], p.lo[i] = c, c.lo[0]
+			}
+			above = append(above, t.filledWith(p, len(part)))
+		}
+		level = above
+	}
+	t.top = level[0]
+	t.lower() // a last part of one child
+	t.rehint()
+	return t
+}
+
+func (t *tree128) filledWith(p *inner128, n int) *inner128 {
+	p.n = uint16(n)
+	for i := range n {
+		p.place(i)
+		t.refresh(p, i)
+	}
+	return p
+}
+
+// rehint makes a table with about two hints for each leaf.
+func (t *tree128) rehint() {
+	size := 2
+	for size < 2*t.leaves {
+		size *= 2
+	}
+	l := t.descend(min128)
+	t.hintFirst = l.r[0].first
+	end := t.descend(max128)
+	last := end.hi
+	if end.n > 0 {
+		last = end.r[end.n-1].last
+	}
+	t.hintShift = max(0, bitLen128(sub128(last, t.hintFirst))-bitLen128(keyOf128(size-1)))
+	t.hints = make([]*leaf128, size)
+	for i := range t.hints {
+		x := add128(t.hintFirst, hintKey128(uint64(i), t.hintShift))
+		for l != nil && lt128(l.hi, x) {
+			l = l.next()
+		}
+		if l == nil || lt128(x, t.hintFirst) {
+			return // the table reaches past the end of the numbers
+		}
+		t.hints[i] = l
+	}
+}
