@@ -70,6 +70,7 @@ func (m *Message) Decode(b []byte) error {
 		m.dropNesting()
 	}
 	if bad != nil {
+		bad.anonymous = len(m.LeaseIdentifier) == 0
 		return bad
 	}
 	return nil

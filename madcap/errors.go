@@ -36,6 +36,8 @@ type Error struct {
 	Offset int         // octets from the start of the datagram to the option, -1 if no octets are concerned
 	Err    error       // one of the sentinels above
 	Detail string      // what was found and what was expected, may be empty
+
+	anonymous bool // the message has no Lease Identifier that an answer could repeat
 }
 
 // Error names message, option and place.
@@ -68,17 +70,18 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Answer returns the Error option of the NAK a server sends for e: Invalid
-// Request with the option at fault. It reports false when the protocol wants
-// silence: for broken framing, for a NAK (a NAK is never answered, section
-// 2.6), and for a message without a Lease Identifier, which a NAK would have to
-// echo.
+// Request with the option at fault, or with none in particular if the message
+// is of a type that only servers send or nobody knows. It reports false where
+// the protocol wants silence: for broken framing, for a NAK (a NAK is never
+// answered, section 2.6), and for a message without a Lease Identifier, which a
+// NAK would have to repeat.
 func (e *Error) Answer() (ErrorOption, bool) {
 	switch {
-	case e.Type == TypeNak,
-		errors.Is(e.Err, ErrTruncated), errors.Is(e.Err, ErrVersion), errors.Is(e.Err, ErrEnd),
-		errors.Is(e.Err, ErrTooLong), errors.Is(e.Err, ErrFamily),
-		e.Option == OptLeaseIdentifier && !errors.Is(e.Err, ErrRepeated):
+	case e.anonymous, e.Type == TypeNak, e.Err == ErrTruncated, e.Err == ErrVersion, e.Err == ErrEnd,
+		e.Err == ErrTooLong, e.Err == ErrFamily:
 		return ErrorOption{}, false
+	case !e.Type.FromClient():
+		return InvalidRequest(NoOption), true
 	}
 	return InvalidRequest(e.Option), true
 }

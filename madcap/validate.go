@@ -58,8 +58,9 @@ var ackTo = [...]rule{
 // came, or will be sent, by multicast: a multicast REQUEST must name a server.
 //
 // The error is an *Error about the first violation in this order: a missing
-// Lease Identifier, without which nobody can answer; an unknown type; options not allowed by ascending code, missing options by ascending code,
-// options that contradict each other. Its Answer is the NAK to send.
+// Lease Identifier, without which nobody can answer; an unknown type; options
+// not allowed, by ascending code; missing options, by ascending code; options
+// that contradict each other. Its Answer is the NAK to send.
 func (m *Message) Validate(answers MessageType, multicast bool) error {
 	if len(m.LeaseIdentifier) == 0 {
 		return m.invalid(OptLeaseIdentifier, ErrMissing, "")
@@ -100,7 +101,10 @@ func (m *Message) column(answers MessageType) (rule, bool) {
 }
 
 func (m *Message) invalid(at OptionCode, err error, detail string) error {
-	return &Error{Type: m.Type, Option: at, Offset: -1, Err: err, Detail: detail}
+	return &Error{
+		Type: m.Type, Option: at, Offset: -1, Err: err, Detail: detail,
+		anonymous: len(m.LeaseIdentifier) == 0,
+	}
 }
 
 // validateRequest checks the options of a client's message against each other.
