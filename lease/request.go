@@ -3,6 +3,7 @@
 package lease
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -99,3 +100,6 @@ type Terms struct {
 	// if it has begun.
 	Lifetime Span
 }
+
+// String returns both bounds.
+func (c Count) String() string { return strconv.Itoa(c.Min) + ".." + strconv.Itoa(c.Max) }

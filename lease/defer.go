@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package lease
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// fetchTime is how long after its instant something put off waits to be
+// asked for, beyond the allowed skew: the OFFER-HOLD of RFC 2730.
+const fetchTime = time.Minute
+
+// later turns the error of a decision into a [*TryLaterError] if the caller
+// would rather wait: it looks for the earliest start beyond the acceptable
+// ones, and reserves it.
+func (p *Pool) later(err error, who Principal, req *Request, q *query) error {
+	if !req.Retry || !errors.Is(err, ErrNone) || q.wish.start2 == never {
+		return err
+	}
+	wait := *q
+	wait.wish.start2 = never
+	if !req.End.Max.IsZero() {
+		wait.wish.start2 = wait.wish.end2 - 1
+	}
+	if p.decide(&wait) != nil {
+		return err
+	}
+	r := p.record(who, req, &wait, deferred)
+	r.gone = min(r.start.add(p.cfg.Skew+fetchTime), r.gone)
+	p.t.add(r, q.now, p.choice.fresh && wait.self == nil)
+	return p.putOff(r, req)
+}
+
+// putOff returns the answer to a request whose time has not come yet.
+func (p *Pool) putOff(r *record, req *Request) error {
+	pending := *req
+	pending.ID, pending.Key = r.id, r.key
+	return &TryLaterError{At: r.start.time(), Pending: Pending{Request: pending, At: r.start.time()}}
+}
+
+// Resume implements [Resumer]. What was put off is reserved from its instant
+// on, for the allowed skew and a minute; who comes later stands in line again.
+func (p *Pool) Resume(ctx context.Context, d Pending) (Lease, error) {
+	return p.Allocate(ctx, d.Request)
+}
+
+// Cancel implements [Resumer].
+func (p *Pool) Cancel(ctx context.Context, d Pending) error {
+	return p.Withdraw(ctx, d.Request.ID)
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package lease
+
+import (
+	"time"
+
+	"github.com/mcastalloc/malloc/scope"
+)
+
+// state is what a record stands for.
+type state uint8
+
+const (
+	offered  state = iota // reserved until its hold is over (DISCOVER, OFFER)
+	deferred              // reserved from a later instant on, for whoever was told to try then
+	leased
+	released // given back; the addresses rest
+)
+
+// record is one occupation of addresses: from start until end, and for a rest
+// after that, nobody else has them. A record whose time is over or whose hold
+// has run out is gone: it does not count, whether or not somebody has swept
+// it out of the table.
+type record struct {
+	id         ID
+	holder     *holder
+	key        string
+	zone       *zone
+	span       span   // the addresses; the first run of them if there is more
+	more       []span // the other runs, ascending
+	start, end instant
+	rest       time.Duration
+	gone       instant // when the record stops to count
+	gap        *gap    // the free time before it; nil once it has begun
+	slot       int32   // place in the zone's queue
+	state      state
+	shared     bool
+}
+
+// busy returns the instant from which others may have the addresses.
+func (r *record) busy() instant { return r.end.add(r.rest) }
+
+// live reports whether r is a lease in force, or not yet begun, at now.
+func (r *record) live(now instant) bool { return r.state == leased && now < r.end }
+
+// spans yields the runs of addresses, ascending.
+func (r *record) spans(yield func(span) bool) {
+	if !yield(r.span) {
+		return
+	}
+	for _, s := range r.more {
+		if !yield(s) {
+			return
+		}
+	}
+}
+
+// count returns the number of addresses.
+func (r *record) count() (n int) {
+	for s := range r.spans {
+		n += s.size()
+	}
+	return n
+}
+
+func (r *record) lease() Lease {
+	l := Lease{ID: r.id, Family: r.zone.family, Scope: r.zone.scope.ID(), Start: r.start.time(), End: r.end.time()}
+	if r.more == nil {
+		l.Addrs, _ = scope.SetOf(r.span.toRange())
+		return l
+	}
+	var b scope.SetBuilder
+	for s := range r.spans {
+		b.Add(s.toRange())
+	}
+	l.Addrs, _ = b.Set()
+	return l
+}
+
+// holder is a principal with something in the table.
+type holder struct {
+	Principal
+	records int
+}
+
+// zone is a scope inside a pool.
+type zone struct {
+	family  Family
+	scope   scope.Scope
+	sources []*source // those that stay ours longest first
+	queue   queue     // all records of the zone
+	gaps    gaps
+}
+
+// holds reports whether the zone's scope has all addresses of s.
+func (z *zone) holds(s scope.Set) bool {
+	for r := range s.Ranges() {
+		if r.Is4() != z.scope.Range.Is4() || !z.scope.Range.Covers(sameFlags(r, z.scope.Range)) {
+			return false
+		}
+	}
+	return true
+}
+
+// requestKey is what makes two requests the same one.
+type requestKey struct {
+	holder *holder
+	key    string
+}
+
+// table is who has which addresses when: the records, and what finds them.
+// Where nothing else is said, methods expect that no two records that count
+// have a common address at a common time.
+type table struct {
+	cells   index
+	zones   []*zone
+	byID    map[ID]*record
+	byKey   map[requestKey]*record
+	holders map[Principal]*holder
+	scratch struct {
+		spans   []span
+		records []*record
+	}
+}
+
+func newTable() *table {
+	return &table{byID: map[ID]*record{}, byKey: map[requestKey]*record{}, holders: map[Principal]*holder{}}
+}
+
+// holder returns the entry of p, a new one if need be.
+func (t *table) holder(p Principal) *holder {
+	h := t.holders[p]
+	if h == nil {
+		h = &holder{Principal: p}
+		t.holders[p] = h
+	}
+	return h
+}
+
+// add puts r in at now. If fresh, nobody has any of its addresses at any time.
+func (t *table) add(r *record, now instant, fresh bool) {
+	for s := range r.spans {
+		t.take(s)
+		if fresh {
+			t.cells.put(cell{s, r, nil})
+		} else {
+			t.occupy(r, s)
+		}
+	}
+	r.zone.queue.push(r)
+	r.holder.records++
+	t.byID[r.id] = r
+	if r.key != "" {
+		t.byKey[requestKey{r.holder, r.key}] = r
+	}
+	if r.start > now {
+		r.gap = r.zone.gaps.add(r, t.gapBefore(r))
+	}
+	if !fresh {
+		t.regapAfter(r)
+	}
+}
+
+// occupy puts r into the cells of s and makes cells where there are none.
+func (t *table) occupy(r *record, s span) {
+	t.cells.cut(s.first)
+	t.cells.cut(s.last.Add(one)) // no sum can overflow: ffff::/16 is a reserved scope
+	holes := t.scratch.spans[:0]
+	next := s.first
+	for c := range t.cellsIn(s) {
+		if next.Less(c.first) {
+			holes = append(holes, span{next, c.first.Sub(one)})
+		}
+		next = c.last.Add(one)
+		c.insert(r)
+	}
+	if !s.last.Less(next) {
+		holes = append(holes, span{next, s.last})
+	}
+	for _, h := range holes {
+		t.cells.put(cell{h, r, nil})
+	}
+	t.scratch.spans = holes
+}
+
+// cellsIn is index.in as an iterator.
+func (t *table) cellsIn(s span) func(func(*cell) bool) {
+	return func(yield func(*cell) bool) { t.cells.in(s, yield) }
+}
+
+// remove takes r out.
+func (t *table) remove(r *record) {
+	t.vacate(r)
+	r.zone.queue.remove(r)
+	t.unname(r)
+	if r.holder.records--; r.holder.records == 0 {
+		delete(t.holders, r.holder.Principal)
+	}
+}
+
+// vacate takes r out of its cells and gives addresses that nobody has any
+// more back to their sources.
+func (t *table) vacate(r *record) {
+	if r.gap != nil {
+		r.zone.gaps.remove(r.gap)
+		r.gap = nil
+	}
+	next := t.scratch.records[:0]
+	empty := t.scratch.spans[:0]
+	for s := range r.spans {
+		for c := range t.cellsIn(s) {
+			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
+				next = append(next, c.at(i+1))
+			}
+			if c.remove(r) {
+				empty = append(empty, c.span)
+			}
+		}
+	}
+	for _, s := range empty {
+		t.cells.del(s.first)
+		t.give(s)
+	}
+	for _, n := range next {
+		t.regap(n)
+	}
+	clear(next)
+	t.scratch.records, t.scratch.spans = next, empty
+}
+
+// unname forgets the names of r, if they have not become another's.
+func (t *table) unname(r *record) {
+	if t.byID[r.id] == r {
+		delete(t.byID, r.id)
+	}
+	if k := (requestKey{r.holder, r.key}); r.key != "" && t.byKey[k] == r {
+		delete(t.byKey, k)
+	}
+}
+
+// retime moves the end of r, and the instant it is gone at.
+func (t *table) retime(r *record, end, gone instant) {
+	r.end, r.gone = end, gone
+	r.zone.queue.fix(r)
+	t.regapAfter(r)
+}
+
+// restart moves start and end of r, which has not begun.
+func (t *table) restart(r *record, now, start, end instant) {
+	t.vacate(r)
+	r.zone.queue.remove(r)
+	t.unname(r)
+	r.holder.records--
+	r.start, r.end = start, end
+	r.gone = r.busy()
+	t.add(r, now, false)
+}
+
+// gapBefore returns since when some address of r is unoccupied before it.
+func (t *table) gapBefore(r *record) instant {
+	from := never
+	for s := range r.spans {
+		for c := range t.cellsIn(s) {
+			switch i := c.position(r); {
+			case i == 0:
+				return longAgo
+			case i > 0:
+				from = min(from, c.at(i-1).busy())
+			}
+		}
+	}
+	return from
+}
+
+func (t *table) regap(r *record) {
+	if r.gap == nil {
+		return
+	}
+	if from := t.gapBefore(r); from != r.gap.from {
+		r.zone.gaps.remove(r.gap)
+		r.gap = r.zone.gaps.add(r, from)
+	}
+}
+
+// regapAfter brings the gaps after r up to date.
+func (t *table) regapAfter(r *record) {
+	next := t.scratch.records[:0]
+	for s := range r.spans {
+		for c := range t.cellsIn(s) {
+			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
+				next = append(next, c.at(i+1))
+			}
+		}
+	}
+	for _, n := range next {
+		t.regap(n)
+	}
+	clear(next)
+	t.scratch.records = next
+}
+
+// take takes s out of the free addresses of every source that has some of it.
+func (t *table) take(s span) {
+	t.eachShare(s, func(src *source, s span) { src.free.Remove(s.toRange()) })
+}
+
+// give is the opposite of take.
+func (t *table) give(s span) { t.eachShare(s, func(src *source, s span) { src.free.Add(s.toRange()) }) }
+
+func (t *table) eachShare(s span, do func(*source, span)) {
+	for _, z := range t.zones {
+		for _, src := range z.sources {
+			src.shared(s, func(s span) bool {
+				do(src, s)
+				return true
+			})
+		}
+	}
+}
+
+// sweep takes out records that are gone at now, at most budget of them from
+// each zone.
+func (t *table) sweep(now instant, budget int) {
+	for _, z := range t.zones {
+		for n := budget; n > 0 && len(z.queue) > 0 && z.queue[0].gone <= now; n-- {
+			t.remove(z.queue[0])
+		}
+	}
+}
