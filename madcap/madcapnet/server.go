@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package madcapnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/mcastalloc/malloc/lease"
+	"github.com/mcastalloc/malloc/madcap"
+	"github.com/mcastalloc/malloc/scope"
+)
+
+// ServerConfig says what a Server serves, and where. Only Allocator is
+// required.
+type ServerConfig struct {
+	// Allocator grants the leases. Its scopes are the ones announced, and the
+	// server groups of these are joined.
+	Allocator lease.Allocator
+
+	// Conns receive requests. The default is two UDP sockets on port 2535 of
+	// all addresses, one for IPv4 and one for IPv6, or the one of them that the
+	// host has. Connections that are given are not closed by the server; one
+	// that is no *net.UDPConn joins no groups and does not tell destinations.
+	Conns []net.PacketConn
+	// Port replaces 2535 where Conns is empty; with -1 the system chooses.
+	Port int
+	// Interfaces on which the groups are joined. The default is every interface
+	// that is up and can multicast, and loopback.
+	Interfaces []net.Interface
+	// Batch is how many datagrams are read and written with one system call, 1
+	// by default.
+	Batch int
+
+	// Concurrent calls the allocator outside of the receive loop, each call in a
+	// goroutine of its own, at most Protocol.MaxPending at once. Set it where
+	// Allocate may wait, for a disk or another server. Without it the
+	// allocator is called in the loop, which is fastest for one in memory.
+	Concurrent bool
+
+	// Protocol sets the times, limits and features of RFC 2730. Its Scopes,
+	// Nesting and, unless given, Identifiers are filled in by the server.
+	Protocol madcap.ServerConfig
+
+	// Principal says on whose behalf a datagram asks. The default is its source
+	// address, without port, vouched for by nobody but the network.
+	Principal func(netip.AddrPort) lease.Principal
+
+	// Refresh is how often the allocator is asked for its scopes again, 1
+	// minute by default.
+	Refresh time.Duration
+
+	// Logger is told of what goes wrong. The default discards it.
+	Logger *slog.Logger
+	// Now is the clock, time.Now by default.
+	Now func() time.Time
+}
+
+// Server serves MADCAP (RFC 2730) on UDP sockets.
+type Server struct {
+	cfg     ServerConfig
+	sockets []*socket
+	groups  map[membership]bool
+
+	mu      sync.Mutex // guards the machine and writing
+	machine *madcap.Server
+	ranges  []scope.Range // reused for outcomes
+	locals  map[int]localAddrs
+	own     []netip.Addr  // every address of this host
+	wake    chan struct{} // the machine's deadline may have moved
+	armed   time.Time     // what the timer waits for, zero if nothing
+	calls   sync.WaitGroup
+	ctx     context.Context // of Serve, for the allocator
+}
+
+// membership is a group joined on an interface.
+type membership struct {
+	ifIndex int
+	group   netip.Addr
+}
+
+// localAddrs are the addresses of an interface to answer from.
+type localAddrs struct{ v4, v6 netip.Addr }
+
+// NewServer opens the sockets, asks the allocator for its scopes and joins
+// their server groups. It fails without a socket, without a scope, and for
+// settings that madcap.NewServer refuses; a group that cannot be joined is only
+// logged, as unicast still works. Serve does the rest; if it is never called,
+// Close closes the sockets.
+func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
+	if cfg.Allocator == nil {
+		return nil, errors.New("madcapnet: a server needs an allocator")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Refresh <= 0 {
+		cfg.Refresh = time.Minute
+	}
+	if cfg.Principal == nil {
+		cfg.Principal = byAddress
+	}
+	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), ctx: ctx}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// byAddress is the default principal.
+func byAddress(from netip.AddrPort) lease.Principal {
+	return lease.Principal{Name: from.Addr().WithZone("").String(), By: lease.ByAddress}
+}
+
+// open opens the sockets.
+func (s *Server) open() error {
+	for _, c := range s.cfg.Conns {
+		s.sockets = append(s.sockets, newSocket(c))
+	}
+	if len(s.sockets) > 0 {
+		return nil
+	}
+	port := uint16(madcap.Port)
+	if s.cfg.Port > 0 {
+		port = uint16(s.cfg.Port)
+	} else if s.cfg.Port < 0 {
+		port = 0
+	}
+	c4, err4 := openSocket("udp4", netip.AddrPortFrom(netip.IPv4Unspecified(), port))
+	if err4 == nil {
+		s.sockets = append(s.sockets, c4)
+		port = c4.localAddr().Port()
+	}
+	c6, err6 := openSocket("udp6", netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+	if err6 == nil {
+		s.sockets = append(s.sockets, c6)
+	}
+	if len(s.sockets) == 0 {
+		return fmt.Errorf("madcapnet: no socket: %w", errors.Join(err4, err6))
+	}
+	return nil
+}
+
+// start makes the machine.
+func (s *Server) start(ctx context.Context) error {
+	s.findLocals()
+	p := s.cfg.Protocol
+	if len(p.Identifiers) == 0 {
+		p.Identifiers = s.own
+	}
+	scopes, nesting, err := s.scopes(ctx)
+	if err != nil {
+		return err
+	}
+	p.Scopes, p.Nesting = scopes, nesting
+	if s.machine, err = madcap.NewServer(p, madcap.ServerSnapshot{}); err != nil {
+		return err
+	}
+	s.join(scopes)
+	return nil
+}
+
+// Addrs returns what the sockets are bound to.
+func (s *Server) Addrs() []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, c := range s.sockets {
+		if a := c.localAddr(); a.IsValid() {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
+}
+
+// Stats returns the machine's counters.
+func (s *Server) Stats() madcap.ServerStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.Stats()
+}
+
+// Close closes the sockets the server has opened. Serve does it by itself.
+func (s *Server) Close() error {
+	var errs []error
+	for _, c := range s.sockets {
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Serve answers requests until ctx ends or a socket fails, and then closes the
+// sockets and waits for its goroutines. It returns nil if ctx has ended.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	failed := make(chan error, len(s.sockets))
+	var wg sync.WaitGroup
+	for _, c := range s.sockets {
+		wg.Go(func() {
+			if err := s.receive(c); err != nil {
+				failed <- err
+				cancel()
+			}
+		})
+	}
+	wg.Go(func() { s.keepTime(ctx) })
+	wg.Go(func() { s.keepScopes(ctx) })
+	<-ctx.Done()
+	for _, c := range s.sockets {
+		c.conn.SetReadDeadline(time.Unix(1, 0)) // ends the pending read
+	}
+	wg.Wait()
+	s.calls.Wait()
+	err := s.Close()
+	select {
+	case bad := <-failed:
+		return bad
+	default:
+		return err
+	}
+}
+
+// receive reads datagrams until the socket's deadline is moved into the past.
+func (s *Server) receive(c *socket) error {
+	if b := newBatch(c, s.cfg.Batch); b != nil {
+		return s.receiveBatch(c, b)
+	}
+	buf := make([]byte, maxDatagram)
+	for {
+		in, err := c.read(buf)
+		if err != nil {
+			if stop, err := s.readFailed(err); stop {
+				return err
+			}
+			continue
+		}
+		s.mu.Lock()
+		s.take(in)
+		s.effects(c, nil)
+		s.arm()
+		s.mu.Unlock()
+	}
+}
+
+// receiveBatch does the same, many at a time.
+func (s *Server) receiveBatch(c *socket, b *batch) error {
+	for {
+		n, err := b.read()
+		if err != nil {
+			if stop, err := s.readFailed(err); stop {
+				return err
+			}
+			continue
+		}
+		s.mu.Lock()
+		for i := range n {
+			if in, err := b.datagram(i); err == nil {
+				s.take(in)
+			}
+		}
+		s.effects(c, b)
+		if err := b.flush(); err != nil {
+			s.cfg.Logger.Debug("answers not sent", "err", err)
+		}
+		s.arm()
+		s.mu.Unlock()
+	}
+}
+
+// readFailed says whether to stop reading, and whether that is an error. A
+// client that has gone makes some systems report its port as unreachable to
+// the next read, which concerns nobody else.
+func (s *Server) readFailed(err error) (stop bool, _ error) {
+	s.mu.Lock()
+	ended := s.ctx.Err() != nil
+	s.mu.Unlock()
+	var timeout net.Error
+	switch {
+	case ended:
+		return true, nil
+	case errors.Is(err, net.ErrClosed):
+		return true, err
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return true, fmt.Errorf("madcapnet: read deadline set from outside: %w", err)
+	}
+	s.cfg.Logger.Debug("datagram not received", "err", err)
+	return false, nil
+}
+
+// take gives a datagram to the machine.
+func (s *Server) take(in inbound) {
+	if !in.local.IsValid() && in.ifIndex != 0 {
+		if l := s.locals[in.ifIndex]; in.from.Addr().Is4() {
+			in.local = l.v4
+		} else {
+			in.local = l.v6
+		}
+	}
+	s.machine.Receive(s.cfg.Now(), madcap.Datagram{From: in.from, To: in.to, Local: in.local, Payload: in.payload})
+}
