@@ -207,8 +207,8 @@ func (s ServerIdentifier) append(b []byte) ([]byte, *fault) {
 		b = binary.BigEndian.AppendUint16(b, uint16(FamilyOf(s.Addr)))
 		return appendIP(b, s.Addr), nil
 	}
-	if s.Family.addrLen() != 0 {
-		return b, faultf(ErrValue, "opaque server identifier of family %v", s.Family)
+	if s.Family.addrLen() != 0 || len(s.Opaque) == 0 {
+		return b, faultf(ErrValue, "opaque server identifier of family %v with %d octets", s.Family, len(s.Opaque))
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(s.Family))
 	return append(b, s.Opaque...), nil

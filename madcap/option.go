@@ -52,7 +52,9 @@ type ServerIdentifier struct {
 func ServerIdentifierOf(a netip.Addr) ServerIdentifier { return ServerIdentifier{Addr: a} }
 
 // IsZero reports whether s is absent.
-func (s ServerIdentifier) IsZero() bool { return !s.Addr.IsValid() && len(s.Opaque) == 0 }
+func (s ServerIdentifier) IsZero() bool {
+	return !s.Addr.IsValid() && s.Family == 0 && len(s.Opaque) == 0
+}
 
 // Equal reports whether s and t are the same octets on the wire.
 func (s ServerIdentifier) Equal(t ServerIdentifier) bool {
