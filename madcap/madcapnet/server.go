@@ -97,6 +97,20 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if cfg.Allocator == nil {
 		return nil, errors.New("madcapnet: a server needs an allocator")
 	}
+	cfg.fill()
+	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), ctx: ctx}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// fill puts in the defaults.
+func (cfg *ServerConfig) fill() {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -109,15 +123,6 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 	if cfg.Principal == nil {
 		cfg.Principal = byAddress
 	}
-	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), ctx: ctx}
-	if err := s.open(); err != nil {
-		return nil, err
-	}
-	if err := s.start(ctx); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
 }
 
 // byAddress is the default principal.
