@@ -127,7 +127,7 @@ func (m *Message) validateRequest() error {
 // An ACK that puts a request off has no addresses, a Retry Time, and Retry
 // After among the features applied (RFC 2730, section 2.13.2).
 func (m *Message) validateAnswer() error {
-	empty := m.Ranges.Present && len(m.Ranges.Value) == 0
+	empty := m.noAddresses()
 	deferred := !m.RetryTime.IsZero()
 	switch {
 	case len(m.Features.Value.Requested) > 0:
@@ -142,6 +142,17 @@ func (m *Message) validateAnswer() error {
 		return m.invalid(OptLeaseTime, ErrCompanion, "a lease of 0 seconds")
 	}
 	return nil
+}
+
+// noAddresses reports whether m has an empty list of address ranges, of a
+// family this package knows or any other.
+func (m *Message) noAddresses() bool {
+	if m.Ranges.Present {
+		return len(m.Ranges.Value) == 0
+	}
+	return slices.ContainsFunc(m.Unknown, func(o RawOption) bool {
+		return o.Code == OptAddressRanges && len(o.Value) == 0
+	})
 }
 
 // Deferred reports whether m is an ACK that puts the lease off until RetryTime
