@@ -2,6 +2,8 @@
 
 package scope
 
+import "math/bits"
+
 // The numbers a tree128 is about: see key32.go.
 
 type (
@@ -49,4 +51,11 @@ func aligned128(r span128, host int) (first, n sum128) {
 		return sum128{}, sum128{}
 	}
 	return first, last.Sub(first).inc()
+}
+
+// below128 returns 1 if a is below b, else 0.
+func below128(a, b key128) int {
+	_, borrow := bits.Sub64(a.Lo, b.Lo, 0)
+	_, borrow = bits.Sub64(a.Hi, b.Hi, borrow)
+	return int(borrow)
 }

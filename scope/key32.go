@@ -53,3 +53,11 @@ func aligned32(r span32, host int) (first, n sum32) {
 	}
 	return from, to - from
 }
+
+// below32 returns 1 if a is below b, else 0.
+func below32(a, b key32) int {
+	if a < b {
+		return 1
+	}
+	return 0
+}

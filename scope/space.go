@@ -85,11 +85,17 @@ func (s *Space) clip(r span) (span32, bool) {
 // free already. Its error is an [*Error] with [ErrInvalid] for the zero Range
 // and [ErrMixedFamilies] if the space is one of the other family.
 func (s *Space) Add(r Range) error {
-	if !r.IsValid() {
-		return &Error{"add to space", r.String(), "a valid range", ErrInvalid}
+	if s.is4 && r.first.Is4() {
+		s.low.add(number4(r.first), number4(r.last))
+		return nil
 	}
-	if s.known && s.is4 != r.Is4() {
-		return &Error{"add to space", r.String(), "a range of the family of the space", ErrMixedFamilies}
+	return s.add6(r)
+}
+
+// add6 is Add for IPv6, for the first range and for the wrong one.
+func (s *Space) add6(r Range) error {
+	if err := s.accept("add to space", r); err != nil {
+		return err
 	}
 	n := r.span()
 	if !s.known {
@@ -107,6 +113,16 @@ func (s *Space) Add(r Range) error {
 	return nil
 }
 
+func (s *Space) accept(op string, r Range) error {
+	switch {
+	case !r.IsValid():
+		return &Error{op, r.String(), "a valid range", ErrInvalid}
+	case s.known && s.is4 != r.Is4():
+		return &Error{op, r.String(), "a range of the family of the space", ErrMixedFamilies}
+	}
+	return nil
+}
+
 // widen changes to the wide form, once and for all.
 func (s *Space) widen() {
 	s.wide = newTree128()
@@ -120,11 +136,12 @@ func (s *Space) widen() {
 // Remove makes the addresses of r used; it does not matter which of them are
 // used already. Its errors are those of [Space.Add].
 func (s *Space) Remove(r Range) error {
-	if !r.IsValid() {
-		return &Error{"remove from space", r.String(), "a valid range", ErrInvalid}
+	if s.is4 && r.first.Is4() {
+		s.low.remove(number4(r.first), number4(r.last))
+		return nil
 	}
-	if s.known && s.is4 != r.Is4() {
-		return &Error{"remove from space", r.String(), "a range of the family of the space", ErrMixedFamilies}
+	if err := s.accept("remove from space", r); err != nil {
+		return err
 	}
 	n := r.span()
 	if s.wide != nil {
@@ -138,6 +155,13 @@ func (s *Space) Remove(r Range) error {
 // Take makes the addresses of r used if all of them are free, and reports
 // whether they were. Otherwise it changes nothing.
 func (s *Space) Take(r Range) bool {
+	if s.is4 {
+		return r.first.Is4() && s.low.take(number4(r.first), number4(r.last))
+	}
+	return s.take6(r)
+}
+
+func (s *Space) take6(r Range) bool {
 	if !s.has(r) {
 		return false
 	}
@@ -153,6 +177,9 @@ func (s *Space) has(r Range) bool { return s.known && r.IsValid() && r.Is4() == 
 
 // Contains reports whether a is free.
 func (s *Space) Contains(a netip.Addr) bool {
+	if s.is4 {
+		return a.Is4() && s.low.contains(number4(a))
+	}
 	if !s.known || a.Is4() != s.is4 || !usable(a) {
 		return false
 	}
@@ -166,6 +193,13 @@ func (s *Space) Contains(a netip.Addr) bool {
 // Covers reports whether every address of r is free. It is false for the zero
 // Range.
 func (s *Space) Covers(r Range) bool {
+	if s.is4 {
+		return r.first.Is4() && s.low.covers(number4(r.first), number4(r.last))
+	}
+	return s.covers6(r)
+}
+
+func (s *Space) covers6(r Range) bool {
 	if !s.has(r) {
 		return false
 	}

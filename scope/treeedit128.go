@@ -35,7 +35,7 @@ func (t *tree128) insert(l *leaf128, i int, r span128) {
 	l.hi = prev128(right.lo)
 	t.link(l, right)
 	t.leaves++
-	if t.leaves > len(t.hints) {
+	if 4*t.leaves > len(t.hints) {
 		t.rehint()
 	}
 }

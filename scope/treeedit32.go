@@ -33,7 +33,7 @@ func (t *tree32) insert(l *leaf32, i int, r span32) {
 	l.hi = prev32(right.lo)
 	t.link(l, right)
 	t.leaves++
-	if t.leaves > len(t.hints) {
+	if 4*t.leaves > len(t.hints) {
 		t.rehint()
 	}
 }

@@ -248,10 +248,10 @@ func (t *tree128) filledWith(p *inner128, n int) *inner128 {
 	return p
 }
 
-// rehint makes a table with about two hints for each leaf.
+// rehint makes a table with eight hints for each leaf, or some more.
 func (t *tree128) rehint() {
 	size := 2
-	for size < 2*t.leaves {
+	for size < 8*t.leaves {
 		size *= 2
 	}
 	l := t.descend(min128)

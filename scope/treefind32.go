@@ -246,10 +246,10 @@ func (t *tree32) filledWith(p *inner32, n int) *inner32 {
 	return p
 }
 
-// rehint makes a table with about two hints for each leaf.
+// rehint makes a table with eight hints for each leaf, or some more.
 func (t *tree32) rehint() {
 	size := 2
-	for size < 2*t.leaves {
+	for size < 8*t.leaves {
 		size *= 2
 	}
 	l := t.descend(min32)

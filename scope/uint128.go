@@ -182,11 +182,16 @@ func random(r *rand.Rand, last Uint128) Uint128 {
 // addrNumber returns an address as a number: 32 bits for IPv4, 128 for IPv6.
 func addrNumber(a netip.Addr) Uint128 {
 	if a.Is4() {
-		b := a.As4()
-		return U128(uint64(binary.BigEndian.Uint32(b[:])))
+		return U128(uint64(number4(a)))
 	}
 	b := a.As16()
 	return Uint128{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+// number4 is addrNumber for an address known to be an IPv4 one.
+func number4(a netip.Addr) uint32 {
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // numberAddr is the inverse of addrNumber.
