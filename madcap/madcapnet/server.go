@@ -77,6 +77,10 @@ type Server struct {
 	armed   time.Time     // what the timer waits for, zero if nothing
 	calls   sync.WaitGroup
 	ctx     context.Context // of Serve, for the allocator
+
+	callersMu sync.Mutex // of calls in goroutines of their own
+	callers   map[netip.AddrPort]context.Context
+	callersOf context.Context
 }
 
 // membership is a group joined on an interface.

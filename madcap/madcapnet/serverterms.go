@@ -4,10 +4,12 @@ package madcapnet
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/mcastalloc/malloc/lease"
@@ -21,19 +23,19 @@ var farFuture = time.Unix(math.MaxUint32, 0)
 // call takes a question of the machine to the allocator. The outcome's ranges
 // lie in *ranges.
 func (s *Server) call(ctx context.Context, ask *madcap.Ask, ranges *[]scope.Range) madcap.Outcome {
-	ctx = lease.WithPrincipal(ctx, s.cfg.Principal(ask.From))
+	ctx = s.onBehalf(ctx, ask.From)
 	a := s.cfg.Allocator
 	named := lease.Lease{ID: lease.ID(ask.ID), Family: lease.Family(ask.Family)}
 	var l lease.Lease
 	var err error
 	switch ask.Op {
 	case madcap.OpOffer:
-		l, err = lease.Offer(ctx, a, requestOf(ask), ask.Hold)
+		l, err = lease.Offer(ctx, a, requestOf(ask, named.ID), ask.Hold)
 	case madcap.OpAllocate:
-		if p, ok := pendingOf(ask); ok {
-			l, err = lease.Resume(ctx, a, p)
+		if p := pendingOf(ask); p != nil {
+			l, err = lease.Resume(ctx, a, *p)
 		} else {
-			l, err = a.Allocate(ctx, requestOf(ask))
+			l, err = a.Allocate(ctx, requestOf(ask, named.ID))
 		}
 	case madcap.OpChange:
 		l, err = lease.Change(ctx, a, named, lease.Terms{Start: startOf(ask), Lifetime: lifetimeOf(ask)})
@@ -42,8 +44,8 @@ func (s *Server) call(ctx context.Context, ask *madcap.Ask, ranges *[]scope.Rang
 	case madcap.OpWithdraw:
 		err = lease.Withdraw(ctx, a, named)
 	case madcap.OpCancel:
-		if p, ok := pendingOf(ask); ok {
-			err = lease.Cancel(ctx, a, p)
+		if p := pendingOf(ask); p != nil {
+			err = lease.Cancel(ctx, a, *p)
 		}
 	}
 	if err != nil {
@@ -59,9 +61,9 @@ func (s *Server) call(ctx context.Context, ask *madcap.Ask, ranges *[]scope.Rang
 // requestOf turns DISCOVER and REQUEST into what they ask of an allocator. The
 // key is the transaction with its Lease Identifier: if the server has lost its
 // memory of a REQUEST, the retransmission still gets the same lease.
-func requestOf(ask *madcap.Ask) lease.Request {
+func requestOf(ask *madcap.Ask, id lease.ID) lease.Request {
 	req := lease.Request{
-		Family: lease.Family(ask.Family), Scope: ask.Scope, ID: lease.ID(ask.ID),
+		Family: lease.Family(ask.Family), Scope: ask.Scope, ID: id,
 		Count: lease.Count{Min: ask.Min, Max: ask.Desired},
 		Start: startOf(ask), Lifetime: lifetimeOf(ask),
 		Shared: ask.Shared, Retry: ask.CanDefer,
@@ -71,7 +73,10 @@ func requestOf(ask *madcap.Ask) lease.Request {
 		req.Addrs, _ = scope.SetOf(ask.Ranges...)
 	}
 	if ask.Op == madcap.OpAllocate {
-		req.Key = fmt.Sprintf("%08x%x", ask.XID, []byte(ask.ID))
+		var xid [4]byte
+		binary.BigEndian.PutUint32(xid[:], ask.XID)
+		var text [2 * (4 + 32)]byte // of all but unusual identifiers
+		req.Key = string(hex.AppendEncode(hex.AppendEncode(text[:0], xid[:]), ask.ID))
 	}
 	return req
 }
@@ -91,13 +96,34 @@ func lifetimeOf(ask *madcap.Ask) lease.Span {
 	return lease.Span{Min: ask.MinLeaseTime, Max: ask.LeaseTime.Value}
 }
 
-// pendingOf returns what was put off before.
-func pendingOf(ask *madcap.Ask) (lease.Pending, bool) {
-	var p lease.Pending
-	if ask.Continuation == nil {
-		return p, false
+// pendingOf returns what was put off before, nil if nothing was.
+func pendingOf(ask *madcap.Ask) *lease.Pending {
+	if len(ask.Continuation) == 0 {
+		return nil
 	}
-	return p, json.Unmarshal(ask.Continuation, &p) == nil
+	p := new(lease.Pending)
+	if json.Unmarshal(ask.Continuation, p) != nil {
+		return nil
+	}
+	return p
+}
+
+// maxCallers bounds the contexts kept for clients that ask again.
+const maxCallers = 1024
+
+// onBehalf returns a context for calls on behalf of who sent a datagram.
+func (s *Server) onBehalf(ctx context.Context, from netip.AddrPort) context.Context {
+	s.callersMu.Lock()
+	defer s.callersMu.Unlock()
+	if c, ok := s.callers[from]; ok && s.callersOf == ctx {
+		return c
+	}
+	if s.callersOf != ctx || len(s.callers) >= maxCallers {
+		s.callers, s.callersOf = make(map[netip.AddrPort]context.Context), ctx
+	}
+	c := lease.WithPrincipal(ctx, s.cfg.Principal(from))
+	s.callers[from] = c
+	return c
 }
 
 // optionOf names the option that carries a parameter.

@@ -104,7 +104,7 @@ func TestRequestOf(t *testing.T) {
 			},
 		},
 	} {
-		if diff := cmp.Diff(c.want, requestOf(&c.ask), byValue); diff != "" {
+		if diff := cmp.Diff(c.want, requestOf(&c.ask, lease.ID(testID)), byValue); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
 	}
