@@ -3,7 +3,6 @@
 package madcap
 
 import (
-	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -21,7 +20,7 @@ func (s *Server) answer(x *exchange, t MessageType) *Message {
 	m.LeaseIdentifier = x.id
 	if x.listed {
 		m.Features.Present = true
-		m.Features.Value.Supported = append(m.Features.Value.Supported, s.features...)
+		m.Features.Value.Supported = append(m.Features.Value.Supported, s.cfg.Features...)
 		m.Features.Value.Required = append(m.Features.Value.Required, x.applied...)
 		slices.Sort(m.Features.Value.Required)
 	}
@@ -70,70 +69,52 @@ func (s *Server) resend(to netip.AddrPort, from netip.Addr, r *response) {
 
 // refuse answers with a NAK (RFC 2730, section 2.2.6).
 func (s *Server) refuse(now time.Time, x *exchange, e ErrorOption) {
-	if !s.naks.allow(now, x.from.Addr(), &s.cfg) {
+	if !s.naks.allow(now, x.from.Addr(), s.cfg.NakLimit, &s.cfg) {
 		s.silence(x, IgnoredNakLimit)
 		return
 	}
 	x.applied = x.applied[:0]
 	m := s.answer(x, TypeNak)
 	m.Error = Some(e)
-	if s.send(x, m) {
-		s.stats.Naks[e.Code]++
+	if !s.send(x, m) {
+		s.silence(x, IgnoredTooLong)
+		return
 	}
+	s.stats.Naks[e.Code]++
 }
 
 // offer answers a DISCOVER (RFC 2730, section 2.2.3).
 func (s *Server) offer(now time.Time, x *exchange, o *Outcome) {
-	h := &hold{id: bytes.Clone(x.id), from: x.from, server: x.server, family: x.family, until: now.Add(s.cfg.OfferHold)}
+	s.holds.put(x, now.Add(s.cfg.OfferHold))
 	m := s.answer(x, TypeOffer)
-	x.grant(now, m, o)
-	if !s.send(x, m) {
-		s.withdraw(h)
+	if _, ok := x.grant(now, m, o); !ok || !s.send(x, m) {
+		s.withdraw(s.holds.find(&x.key))
 		s.silence(x, IgnoredDiscover)
 		return
 	}
-	s.holds.put(h)
 	s.stats.Offers++
 }
 
 // acknowledge answers a REQUEST, RENEW or RELEASE that is done (RFC 2730,
-// section 2.2.5). A new lease that no datagram can tell of is given back.
+// section 2.2.5). A new lease that the client must not have, or that no
+// datagram can tell of, is given back.
 func (s *Server) acknowledge(now time.Time, x *exchange, o *Outcome) {
 	m := s.answer(x, TypeAck)
+	at, ok := NoOption, true
 	if x.typ != TypeRelease {
-		x.grant(now, m, o)
+		at, ok = x.grant(now, m, o)
 	}
-	if s.send(x, m) {
+	if ok && s.send(x, m) {
 		s.stats.Acks++
 		return
 	}
 	if x.typ == TypeRequest {
-		s.queue = append(s.queue, &Ask{Op: OpRelease, From: x.from, Server: x.server, ID: bytes.Clone(x.id), XID: x.xid, Family: x.family})
+		s.notify(Ask{Op: OpRelease, From: x.from, Server: x.server, ID: x.id, XID: x.xid, Family: x.family})
 	}
-	s.refuse(now, x, NotCompleted(NoOption))
-}
-
-// grant tells of a lease: Start Time only if it starts later than now or the
-// client asked for an instant; Lease Time from that start, else from the
-// instant of the request, so that the client, who counts from its own first
-// transmission, never holds on longer than the server (decision MADCAP-D-44).
-func (x *exchange) grant(now time.Time, m *Message, o *Outcome) {
-	start := o.Start
-	if start.Before(x.at) {
-		start = x.at
+	if ok {
+		at = NoOption
 	}
-	if later := o.Start.Sub(now) >= time.Second; later || !x.start.IsZero() {
-		start = ceilSecond(o.Start)
-		if !x.maxStart.IsZero() && start.After(x.maxStart) {
-			start = x.maxStart // the rest of a second
-		}
-		m.StartTime = start
-		m.CurrentTime = now.UTC().Truncate(time.Second)
-	}
-	m.LeaseTime = Some(o.End.Sub(start).Truncate(time.Second))
-	m.Scope = o.Scope
-	m.Ranges.Present = true
-	m.Ranges.Value = append(m.Ranges.Value, o.Ranges...)
+	s.refuse(now, x, NotCompleted(at))
 }
 
 // inform answers a GETINFO (RFC 2730, section 2.2.1) with what it asks for of
@@ -143,27 +124,26 @@ func (s *Server) inform(now time.Time, x *exchange) {
 	asks := func(c OptionCode) bool { return slices.Contains(in.OptionRequestList, c) }
 	x.listed = x.listed || asks(OptFeatureList)
 	m := s.answer(x, TypeAck)
-	v, ok := s.zones[x.family]
-	if asks(OptScopeList) && x.family.addrLen() > 0 {
-		m.ScopeList.Present = true
-		if ok {
-			zones := v.zones
-			if in.RequestedLanguage.Present {
-				zones = s.inLanguage(zones, in.RequestedLanguage.Value)
-			}
-			m.ScopeList.Value = zones
-			if asks(OptNestingState) {
-				m.Nesting = v.nesting
-			}
+	if asks(OptScopeList) {
+		v := s.zones[x.family]
+		m.ScopeList = Some(v.zones)
+		if in.RequestedLanguage.Present {
+			m.ScopeList.Value = s.inLanguage(v.zones, in.RequestedLanguage.Value)
+		}
+		if asks(OptNestingState) {
+			m.Nesting = v.nesting
 		}
 	}
 	if asks(OptCurrentTime) {
 		m.CurrentTime = now.UTC().Truncate(time.Second)
 	}
-	if s.send(x, m) {
-		s.stats.Acks++
-	}
+	sent := s.send(x, m)
 	m.ScopeList.Value = nil // it is not the message's own
+	if !sent {
+		s.refuse(now, x, NotCompleted(NoOption))
+		return
+	}
+	s.stats.Acks++
 }
 
 // ClockSkew returns error 2 with the server's clock (RFC 2730, section
@@ -180,12 +160,4 @@ func FeatureUnsupported(lacks ...Feature) ErrorOption {
 		e.Extra = append(e.Extra, byte(f>>8), byte(f))
 	}
 	return e
-}
-
-// ceilSecond rounds up to a whole second.
-func ceilSecond(t time.Time) time.Time {
-	if whole := t.UTC().Truncate(time.Second); whole.Equal(t) {
-		return whole
-	}
-	return t.UTC().Truncate(time.Second).Add(time.Second)
 }

@@ -40,19 +40,22 @@ type response struct {
 }
 
 // responseCache remembers the answers of the last interval. All live equally
-// long, so they expire in the order they came: a ring that grows on demand
-// and reuses its buffers, and an index.
+// long, so they expire in the order they came: a ring that grows on demand,
+// and an index. The memory of the answers is used again.
 type responseCache struct {
-	interval time.Duration
-	limit    int
-	index    map[messageKey]uint64 // sequence number of the live response
-	ring     []response
-	first    uint64 // sequence number of the oldest
-	count    int
+	interval  time.Duration
+	limit     int // responses
+	maxOctets int
+	index     map[messageKey]uint64 // sequence number of the live response
+	ring      []response
+	first     uint64 // sequence number of the oldest
+	count     int
+	spare     [][]byte // memory for answers
+	octets    int      // capacity of all answers and of spare
 }
 
-func (c *responseCache) init(limit int) {
-	c.limit = limit
+func (c *responseCache) init(limit, maxOctets int) {
+	c.limit, c.maxOctets = limit, maxOctets
 	c.index = make(map[messageKey]uint64)
 	c.first = 1 // so that 0 can stand for no response
 }
@@ -81,6 +84,10 @@ func (c *responseCache) dropOldest() {
 	if !r.dead {
 		delete(c.index, r.key)
 	}
+	if r.data != nil {
+		c.spare = append(c.spare, r.data[:0])
+		r.data = nil
+	}
 	c.first++
 	c.count--
 }
@@ -100,8 +107,7 @@ func (c *responseCache) add(now time.Time, key *messageKey) uint64 {
 	}
 	seq := c.first + uint64(c.count)
 	c.count++
-	r := c.slot(seq)
-	*r = response{key: *key, at: now, data: r.data[:0]}
+	*c.slot(seq) = response{key: *key, at: now}
 	c.index[*key] = seq
 	return seq
 }
@@ -123,10 +129,28 @@ func (c *responseCache) live(seq uint64) *response {
 	return c.slot(seq)
 }
 
-// answer stores the answer to the message with a sequence number.
+// answer stores the answer to the message with a sequence number. For it to
+// fit it forgets memory not in use, and then the oldest responses.
 func (c *responseCache) answer(seq uint64, data []byte) {
-	if r := c.live(seq); r != nil {
-		r.data = append(r.data[:0], data...)
+	r := c.live(seq)
+	if r == nil {
+		return
+	}
+	var into []byte
+	if n := len(c.spare); n > 0 {
+		into = c.spare[n-1]
+		c.spare = c.spare[:n-1]
+	}
+	c.octets -= cap(into)
+	r.data = append(into, data...)
+	c.octets += cap(r.data)
+	for c.octets > c.maxOctets {
+		if n := len(c.spare); n > 0 {
+			c.octets -= cap(c.spare[n-1])
+			c.spare = c.spare[:n-1]
+		} else {
+			c.dropOldest() // at the latest this one
+		}
 	}
 }
 

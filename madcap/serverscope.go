@@ -16,7 +16,8 @@ type served struct {
 	scopes  []scope.Scope // topologically smallest first
 	zones   []Zone        // the same as they go into a Scope List
 	nesting Opt[NestingState]
-	state   *scope.Nesting
+	known   *scope.Nesting            // what is known, and what follows from it
+	likely  *scope.Nesting            // and what can be assumed besides
 	groups  map[netip.Addr]netip.Addr // server group to Scope ID
 }
 
@@ -56,25 +57,26 @@ func (v *served) prepare(family AddrFamily, nesting *scope.Nesting) error {
 	for i, sc := range v.scopes {
 		ids[i] = sc.ID()
 	}
-	v.state = scope.NewNesting(ids...)
+	v.known = scope.NewNesting(ids...)
 	if nesting != nil {
 		for _, inner := range ids {
 			for _, outer := range ids {
 				if r := nesting.Of(inner, outer); inner != outer && r != scope.Unknown {
-					if err := v.state.Set(inner, outer, r); err != nil {
+					if err := v.known.Set(inner, outer, r); err != nil {
 						return err
 					}
 				}
 			}
 		}
-		if err := v.state.Closure(); err != nil {
+		if err := v.known.Closure(); err != nil {
 			return err
 		}
 	}
+	v.likely = assume(v.known, ids)
 	// A scope has more scopes inside it than any of these has.
 	inside := make(map[scope.ID]int)
 	for _, id := range ids {
-		smaller, _ := v.state.Smaller(id)
+		smaller, _ := v.likely.Smaller(id)
 		for range smaller {
 			inside[id]++
 		}
@@ -96,7 +98,7 @@ func (v *served) prepare(family AddrFamily, nesting *scope.Nesting) error {
 		n := NewNestingState(min(len(v.scopes), 255))
 		for i := range n.Len() {
 			for j := range n.Len() {
-				if i != j && v.state.Of(v.scopes[i].ID(), v.scopes[j].ID()) == scope.Yes {
+				if i != j && v.known.Of(v.scopes[i].ID(), v.scopes[j].ID()) == scope.Yes {
 					if err := n.SetNests(i, j, true); err != nil {
 						return err
 					}
@@ -117,18 +119,60 @@ func (v *served) serves(id netip.Addr) bool {
 
 // mayAsk reports whether a DISCOVER or REQUEST for the scope wanted may come in
 // on a server group: that of the scope itself or of one inside it (RFC 2730,
-// section 2.11). Every scope has the Local Scope of its place inside it, and
-// every scope lies inside the global one (RFC 2365, sections 6.1 and 7).
-func (v *served) mayAsk(group, wanted netip.Addr) bool {
-	from, ok := v.groups[group]
-	if !ok {
-		return false
+// section 2.11). A group that is none of a scope's is the Local Scope's, or
+// configured to be used like it.
+func (v *served) mayAsk(group netip.Addr, local bool, wanted scope.ID) bool {
+	if from, ok := v.groups[group]; ok {
+		return v.likely.Of(from, wanted) == scope.Yes
 	}
-	local, global := scope.IPv4Local().ID(), scope.IPv4Global().ID()
-	if from.Is6() {
-		local, global = scope.IPv6(3).ID(), scope.IPv6(14).ID()
+	id := scope.IPv4Local().ID()
+	if wanted.Is6() {
+		id = scope.IPv6(3).ID()
 	}
-	return from == wanted || from == local || wanted == global || v.state.Of(from, wanted) == scope.Yes
+	return local && (id == wanted || isWithin(id, wanted))
+}
+
+// assume adds to what is known of some scopes how scopes usually nest, unless
+// that contradicts it.
+func assume(known *scope.Nesting, ids []scope.ID) *scope.Nesting {
+	likely := scope.NewNesting(ids...)
+	for _, inner := range ids {
+		for _, outer := range ids {
+			r := known.Of(inner, outer)
+			if r == scope.Unknown && known.Of(outer, inner) != scope.Yes && isWithin(inner, outer) {
+				r = scope.Yes
+			}
+			if likely.Set(inner, outer, r) != nil {
+				return known
+			}
+		}
+	}
+	if likely.Closure() != nil {
+		return known
+	}
+	return likely
+}
+
+// isWithin reports whether one scope usually nests inside another: the IPv4
+// Local Scope in all but link scope, all in the global one (RFC 2365, sections
+// 6.1 and 7); an IPv6 scope in those with a higher scop.
+func isWithin(inner, outer scope.ID) bool {
+	if inner.Is6() {
+		a, b := inner.As16(), outer.As16()
+		return a[1]&15 < b[1]&15
+	}
+	rank := func(id scope.ID) int {
+		switch {
+		case scope.IPv4LinkLocal().Range.Contains(id):
+			return 0
+		case scope.IPv4Local().Range.Contains(id):
+			return 1
+		case inGlobalScope(id):
+			return 3
+		}
+		return 2
+	}
+	return rank(inner) < rank(outer)
 }
 
 // inLanguage fills the server's buffers with the zones, at most one name in

@@ -47,7 +47,7 @@ type ServerDeferral struct {
 	From         netip.AddrPort // the client
 	Server       netip.Addr     // the identifier in the ACK
 	Family       AddrFamily
-	Options      []byte // what the client must repeat
+	Options      []byte // a digest of what the client must repeat, 32 octets
 	RetryTime    time.Time
 	Drop         time.Time // forgotten then if the client has not asked again
 	Continuation []byte    // of the Outcome
@@ -69,14 +69,13 @@ func (s *Server) Snapshot(now time.Time) ServerSnapshot {
 			At: r.at, Datagram: bytes.Clone(r.data),
 		})
 	}
-	for e := s.holds.order.Front(); e != nil; e = e.Next() {
-		h := e.Value.(*hold)
+	for h := s.holds.first; h != nil; h = h.next {
 		snap.Holds = append(snap.Holds, ServerHold{ID: bytes.Clone(h.id), From: h.from, Server: h.server, Family: h.family, Until: h.until})
 	}
 	for _, d := range s.deferred.index {
 		snap.Deferred = append(snap.Deferred, ServerDeferral{
-			ID: bytes.Clone(d.id), Type: d.typ, From: d.from, Server: d.server, Family: d.family, Options: bytes.Clone(d.options),
-			RetryTime: d.retry, Drop: d.drop, Continuation: bytes.Clone(d.continuation),
+			ID: bytes.Clone(d.id), Type: d.typ, From: d.from, Server: d.server, Family: d.family, Options: bytes.Clone(d.options[:]),
+			RetryTime: d.retry, Drop: d.drop, Continuation: append([]byte{}, d.continuation...),
 		})
 	}
 	slices.SortFunc(snap.Deferred, func(a, b ServerDeferral) int {
@@ -85,7 +84,9 @@ func (s *Server) Snapshot(now time.Time) ServerSnapshot {
 	return snap
 }
 
-// restore takes over a snapshot.
+// restore takes over a snapshot. Of what exceeds the limits the oldest
+// responses are forgotten, and the reservations and deferrals that end first
+// are given up.
 func (s *Server) restore(snap ServerSnapshot) error {
 	for _, r := range snap.Responses {
 		key := messageKey{xid: r.XID, typ: r.Type, id: keyOf(r.ID)}
@@ -95,16 +96,35 @@ func (s *Server) restore(snap ServerSnapshot) error {
 			}
 			key.id.n = 255
 		}
-		s.cache.answer(s.cache.add(r.At, &key), r.Datagram)
+		if _, twice := s.cache.index[key]; len(r.Datagram) > 0 && !twice {
+			s.cache.answer(s.cache.add(r.At, &key), r.Datagram)
+		}
 	}
-	for _, h := range snap.Holds {
-		s.holds.put(&hold{id: bytes.Clone(h.ID), from: h.From, server: h.Server, family: h.Family, until: h.Until})
+	holds := slices.Clone(snap.Holds)
+	slices.SortStableFunc(holds, func(a, b ServerHold) int { return a.Until.Compare(b.Until) })
+	for _, h := range holds {
+		x := exchange{from: h.From, server: h.Server, family: h.Family, id: h.ID, key: keyOf(h.ID)}
+		s.holds.put(&x, h.Until)
 	}
-	for _, d := range snap.Deferred {
-		s.deferred.put(&deferral{
-			id: bytes.Clone(d.ID), typ: d.Type, from: d.From, server: d.Server, family: d.Family, options: bytes.Clone(d.Options),
-			retry: d.RetryTime, drop: d.Drop, continuation: bytes.Clone(d.Continuation),
-		})
+	for s.holds.len() > s.cfg.MaxHolds {
+		s.withdraw(s.holds.first)
+	}
+	deferred := slices.Clone(snap.Deferred)
+	slices.SortStableFunc(deferred, func(a, b ServerDeferral) int { return b.Drop.Compare(a.Drop) })
+	for _, d := range deferred {
+		if len(d.Options) != len(signature{}) {
+			return fmt.Errorf("%w: snapshot with a digest of %d octets", ErrConfig, len(d.Options))
+		}
+		key := keyOf(d.ID)
+		entry := &deferral{
+			id: bytes.Clone(d.ID), typ: d.Type, from: d.From, server: d.Server, family: d.Family, options: signature(d.Options),
+			retry: d.RetryTime, drop: d.Drop, continuation: append([]byte{}, d.Continuation...),
+		}
+		if s.deferred.len() < s.cfg.MaxDeferred {
+			s.deferred.put(&key, entry)
+		} else {
+			s.cancel(entry)
+		}
 	}
 	return nil
 }
