@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Code generated from sizes32.go by TestTree128 -update. DO NOT EDIT.
+// Code generated from sizes32.go by gentree.go. DO NOT EDIT.
 
 package scope
 

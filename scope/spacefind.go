@@ -19,6 +19,49 @@ func (s *Space) At(n Uint128) (netip.Addr, bool) {
 	return numberAddr(s.lift(s.low.at(n.Lo)), s.is4), true
 }
 
+// Index returns the position of a among the free addresses, counted from 0,
+// and whether a is free: the inverse of [Space.At].
+func (s *Space) Index(a netip.Addr) (Uint128, bool) {
+	if !s.Contains(a) {
+		return Uint128{}, false
+	}
+	n := addrNumber(a)
+	if s.wide != nil {
+		return s.wide.below(n), true
+	}
+	return U128(s.low.below(uint32(n.Lo))), true
+}
+
+// Next returns the first free address that is not below a, and whether there
+// is one. With At it makes two ways to probe from a random place.
+func (s *Space) Next(a netip.Addr) (netip.Addr, bool) {
+	if !s.has(Single(a)) {
+		return netip.Addr{}, false
+	}
+	n := addrNumber(a)
+	switch {
+	case s.wide != nil:
+		r, ok := s.wide.ceiling(n)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		if n.Less(r.first) {
+			n = r.first
+		}
+	default:
+		part, ok := s.clip(span{n, maxUint128})
+		if !ok {
+			return netip.Addr{}, false
+		}
+		r, ok := s.low.ceiling(part.first)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		n = s.lift(max(r.first, part.first))
+	}
+	return numberAddr(n, s.is4), true
+}
+
 // all reports whether all IPv6 addresses are free: 2^128 of them, which no
 // number here can say.
 func (s *Space) all() bool { return s.wide != nil && s.wide.spans == 1 && s.wide.total.IsZero() }

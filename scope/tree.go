@@ -2,6 +2,8 @@
 
 package scope
 
+//go:generate go run gentree.go
+
 // A Space keeps its free ranges in a tree of its own making. There are two of
 // them, the same code for two widths of numbers:
 //
@@ -10,14 +12,10 @@ package scope
 //
 // The code is written once, for 32 bits, in tree32.go (what a tree is, and
 // adding and removing), treeedit32.go (how nodes split and join), treefind32.go
-// (queries) and sizes32.go (the index by size). Their twins for 128 bits are
-// made from them by
-//
-//	go test -run TestTree128 -update
-//
-// which exchanges the 32 at the end of names. The arithmetic that differs is
-// in key32.go and key128.go. Type parameters would spare the copy, but calls
-// of their methods are not inlined, which costs a third of the speed.
+// (queries) and sizes32.go (the index by size). gentree.go makes their twins
+// for 128 bits by exchanging the 32 at the end of names; the arithmetic that
+// differs is in key32.go and key128.go. Type parameters would spare the copy,
+// but calls of their methods are not inlined, and here that is most calls.
 
 // Sizes of nodes.
 const (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Code generated from treefind32.go by TestTree128 -update. DO NOT EDIT.
+// Code generated from treefind32.go by gentree.go. DO NOT EDIT.
 
 package scope
 
@@ -31,6 +31,28 @@ func (t *tree128) at(n sum128) key128 {
 		}
 		n = minus128(n, count128(r.first, r.last))
 	}
+}
+
+// below returns how many free numbers are below x.
+func (t *tree128) below(x key128) sum128 {
+	l := t.leafOf(x)
+	n := zero128
+	for _, r := range l.r[:l.n] {
+		if !lt128(r.first, x) {
+			break
+		}
+		if !lt128(r.last, x) {
+			n = plus128(n, count128(r.first, prev128(x)))
+			break
+		}
+		n = plus128(n, count128(r.first, r.last))
+	}
+	i := int(l.pos)
+	for p := l.parent; p != nil; p = p.parent {
+		n = plus128(n, sumOf128(p.sum[:i]))
+		i = int(p.pos)
+	}
+	return n
 }
 
 // track returns which of t.hosts the block size is, and makes the tree count

@@ -31,6 +31,28 @@ func (t *tree32) at(n sum32) key32 {
 	}
 }
 
+// below returns how many free numbers are below x.
+func (t *tree32) below(x key32) sum32 {
+	l := t.leafOf(x)
+	n := zero32
+	for _, r := range l.r[:l.n] {
+		if !lt32(r.first, x) {
+			break
+		}
+		if !lt32(r.last, x) {
+			n = plus32(n, count32(r.first, prev32(x)))
+			break
+		}
+		n = plus32(n, count32(r.first, r.last))
+	}
+	i := int(l.pos)
+	for p := l.parent; p != nil; p = p.parent {
+		n = plus32(n, sumOf32(p.sum[:i]))
+		i = int(p.pos)
+	}
+	return n
+}
+
 // track returns which of t.hosts the block size is, and makes the tree count
 // blocks of that size from now on.
 func (t *tree32) track(host int) int {

@@ -216,3 +216,16 @@ func width(is4 bool) int {
 	}
 	return 128
 }
+
+// times returns u*v modulo 2^128.
+func times(u, v Uint128) Uint128 {
+	hi, lo := bits.Mul64(u.Lo, v.Lo)
+	return Uint128{hi + u.Hi*v.Lo + u.Lo*v.Hi, lo}
+}
+
+// divide returns u/v and the rest.
+func divide(u Uint128, v uint64) (Uint128, uint64) {
+	hi := u.Hi / v
+	lo, rest := bits.Div64(u.Hi%v, u.Lo, v)
+	return Uint128{hi, lo}, rest
+}
