@@ -31,13 +31,8 @@ func FirstN(n int) Bitmap {
 // Bit returns the set of the one index i, or the empty set when i is not from
 // 0 to 126.
 func Bit(i int) Bitmap {
-	switch {
-	case i < 0 || i > 126:
-		return Bitmap{}
-	case i < 64:
-		return Bitmap{hi: 1 << (63 - i)}
-	}
-	return Bitmap{lo: 1 << (127 - i)}
+	// A shift by 64 or more, which a negative count becomes, leaves nothing.
+	return Bitmap{1 << 63 >> uint(i), 1 << 63 >> uint(i-64) &^ 1}
 }
 
 // Has reports whether i is in the set.
@@ -72,12 +67,14 @@ func (m Bitmap) First() int {
 // All yields the indexes in ascending order.
 func (m Bitmap) All() iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for rest := m; ; {
-			i := rest.First()
-			if i < 0 || !yield(i) {
-				return
+		for word, rest := range [2]uint64{m.hi, m.lo} {
+			for rest != 0 {
+				i := bits.LeadingZeros64(rest)
+				if !yield(64*word + i) {
+					return
+				}
+				rest &^= 1 << 63 >> i
 			}
-			rest = rest.Minus(Bit(i))
 		}
 	}
 }

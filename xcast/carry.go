@@ -29,7 +29,9 @@ func (f *Forwarder) carryOut(p *plan) {
 		headers, rest := j.p.appendCopy(f.heads, p.set, j.ttl, f.dsOf(p.set, j.ds))
 		f.send(XcastCopy, p.set, at, headers, rest, p.set.First())
 	case doTunnel:
-		f.tunnel(p)
+		f.tunnel(p.set, f.tunnels[p.tunnel])
+	case doRelay:
+		f.relay(p.set)
 	case doTransit:
 		f.transit(p.set)
 	}
@@ -67,58 +69,72 @@ func (f *Forwarder) unicast(set Bitmap) {
 	f.send(Unicast, set, at, headers, rest, i)
 }
 
-// tunnel wraps a copy in a new IP header: to an Xcast peer, or from a relaying
-// host to the first destination of the set.
-func (f *Forwarder) tunnel(p *plan) {
+// tunnel sends a copy to an Xcast peer.
+func (f *Forwarder) tunnel(set Bitmap, t Tunnel) {
+	var route Route
+	ok := false
+	if f.config.Route != nil {
+		route, ok = f.config.Route(t.Remote)
+	}
+	f.encapsulate(set, &t, &route, ok, false)
+}
+
+// relay sends a copy from a relaying host to the first destination of the set.
+func (f *Forwarder) relay(set Bitmap) {
+	p, relay := &f.journey.p, f.config.Relay
+	i := set.First()
+	t := Tunnel{Local: relay.Local4, Remote: p.Address(i), TTL: relay.TTL}
+	if p.family == Xcast6 {
+		t.Local = relay.Local6
+	}
+	permeable := p.family == Xcast6 && relay.SemiPermeable
+	if permeable && f.journey.origin {
+		t.TTL = p.TTL()
+	}
+	route, ok := f.lookup(i)
+	f.encapsulate(set, &t, route, ok, permeable)
+}
+
+// encapsulate wraps a copy in a new IP header.
+func (f *Forwarder) encapsulate(set Bitmap, t *Tunnel, route *Route, routed, permeable bool) {
 	j := &f.journey
-	local, remote, ttl, permeable := p.hop.local, p.hop.next, p.hop.ttl, false
-	route, ok := &Route{}, false
-	if relay := f.config.Relay; relay != nil {
-		i := p.set.First()
-		local, remote, ttl = relay.Local4, j.p.Address(i), relay.TTL
-		if j.p.family == Xcast6 {
-			local, permeable = relay.Local6, relay.SemiPermeable
-		}
-		if permeable && j.origin {
-			ttl = j.p.TTL()
-		}
-		route, ok = f.lookup(i)
-	} else if f.config.Route != nil {
-		*route, ok = f.config.Route(remote)
+	if t.TTL == 0 {
+		t.TTL = defaultTunnelTTL
 	}
-	if ttl == 0 {
-		ttl = defaultTunnelTTL
-	}
-	if j.p.Source() == remote {
-		f.drop(p.set, ErrTunnelLoop)
+	switch {
+	case j.p.Source() == t.Remote:
+		f.drop(set, ErrTunnelLoop)
+		return
+	case !routed:
+		f.drop(set, ErrNoRoute)
 		return
 	}
-	if !ok {
-		f.drop(p.set, ErrNoRoute)
-		return
-	}
-	ds := f.dsOf(p.set, j.ds)
+	ds := f.dsOf(set, j.ds)
 	at := len(f.heads)
-	headers, err := f.appendOuter(f.heads, local, remote, ttl, ds, permeable)
+	headers, err := f.appendOuter(f.heads, t, ds, permeable)
 	if err != nil {
-		f.drop(p.set, reasonOf(err))
+		f.drop(set, reasonOf(err))
 		return
 	}
-	headers, rest := j.p.appendCopy(headers, p.set, j.ttl, ds)
-	if f.emit(Tunnelled, p.set, at, headers, rest, route, nextHop(route, remote)) && j.p.family == Xcast4 {
+	headers, rest := j.p.appendCopy(headers, set, j.ttl, ds)
+	next := t.Remote
+	if route.Gateway.IsValid() {
+		next = route.Gateway
+	}
+	if f.emit(Tunnelled, set, at, headers, rest, route, next) && j.p.family == Xcast4 {
 		f.tunnelID++
 	}
 }
 
 // appendOuter appends the headers that go before the inner packet.
-func (f *Forwarder) appendOuter(dst []byte, local, remote netip.Addr, ttl, ds uint8, permeable bool) ([]byte, error) {
+func (f *Forwarder) appendOuter(dst []byte, t *Tunnel, ds uint8, permeable bool) ([]byte, error) {
 	p := &f.journey.p
 	if p.family == Xcast4 {
-		outer := IPv4Fields{DSField: ds, ID: f.tunnelID, DontFragment: IPv4(p.b).DontFragment(), TTL: ttl,
-			Protocol: protoIPIP, Source: local, Destination: remote}
+		outer := IPv4Fields{DSField: ds, ID: f.tunnelID, DontFragment: IPv4(p.b).DontFragment(), TTL: t.TTL,
+			Protocol: protoIPIP, Source: t.Local, Destination: t.Remote}
 		return outer.AppendHeader(dst, len(p.b))
 	}
-	outer := IPv6Fields{DSField: ds, NextHeader: protoIPv6, HopLimit: ttl, Source: local, Destination: remote}
+	outer := IPv6Fields{DSField: ds, NextHeader: protoIPv6, HopLimit: t.TTL, Source: t.Local, Destination: t.Remote}
 	if !permeable {
 		return outer.AppendHeader(dst, len(p.b))
 	}
@@ -195,13 +211,6 @@ func (f *Forwarder) output(o Output, at int, headers []byte) {
 	f.heads, o.Head = headers, headers[at:len(headers):len(headers)]
 	f.stats.Outputs[o.Kind]++
 	f.result.Outputs = append(f.result.Outputs, o)
-}
-
-func nextHop(r *Route, to netip.Addr) netip.Addr {
-	if r.Gateway.IsValid() {
-		return r.Gateway
-	}
-	return to
 }
 
 // reasonOf returns the reason of an error of this package.

@@ -44,6 +44,11 @@ func (s sum) addBytes(b []byte) sum {
 		acc += carry
 		b = b[8:]
 	}
+	if len(b) >= 4 {
+		acc, carry = bits.Add64(acc, uint64(binary.LittleEndian.Uint32(b)), 0)
+		acc += carry
+		b = b[4:]
+	}
 	if len(b) > 0 {
 		var last uint64
 		for i, o := range b {

@@ -2,11 +2,7 @@
 
 package xcast
 
-import (
-	"cmp"
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // A Branch is a set of destinations that go the same way.
 type Branch[K comparable] struct {
@@ -56,8 +52,12 @@ type Forwarder struct {
 	plans   []plan
 	parts   []Bitmap
 	groups  []Branch[hop]
+	tunnels []Tunnel // of the peers met so far
 	heads   []byte
 	result  Result
+
+	planAt [127]uint8 // index in plans, by the lowest destination of a plan
+	first  Bitmap     // those lowest destinations
 
 	routes [127]Route // by destination, where asked and found are set
 	asked  Bitmap
@@ -101,19 +101,25 @@ type journey struct {
 
 // A hop is the key of a group: destinations with the same one share a copy.
 type hop struct {
-	tunnel      bool
-	capable     bool
-	via         int
-	next, local netip.Addr
-	ttl         uint8
+	next netip.Addr // neighbour, or remote end of a tunnel
+	via  int32      // interface, or index in tunnels
+	kind hopKind
 }
+
+type hopKind uint8
+
+const (
+	hopPlain hopKind = iota
+	hopCapable
+	hopTunnel // to an Xcast peer
+)
 
 // A plan is one output to be, or one drop.
 type plan struct {
-	do     action
 	set    Bitmap
-	hop    hop
-	reason Reason
+	do     action
+	reason Reason // of a drop
+	tunnel uint8  // index in tunnels, of a tunnel to a peer
 }
 
 type action uint8
@@ -123,7 +129,8 @@ const (
 	doDeliver
 	doUnicast
 	doCopy    // to a capable neighbour
-	doTunnel  // to a peer, or from a host to the first of the set
+	doTunnel  // to a peer
+	doRelay   // from a host to the first of the set, in a tunnel
 	doTransit // further in the semi-permeable tunnel it came in
 )
 
@@ -148,17 +155,17 @@ func (f *Forwarder) Originate(packet []byte) (Result, error) {
 
 func (f *Forwarder) run(in int, packet []byte, origin bool) (Result, error) {
 	f.stats.Packets++
-	f.plans, f.heads = f.plans[:0], f.heads[:0]
+	f.plans, f.heads, f.tunnels = f.plans[:0], f.heads[:0], f.tunnels[:0]
 	f.result = Result{f.result.Outputs[:0], f.result.Drops[:0]}
-	f.asked, f.found = Bitmap{}, Bitmap{}
+	f.asked, f.found, f.first = Bitmap{}, Bitmap{}, Bitmap{}
 	f.journey = journey{origin: origin}
 	if err := f.arrive(in, packet); err != nil {
 		f.drop(f.journey.active, err.Err)
 		return f.result, err
 	}
 	f.plan()
-	for i := range f.plans {
-		f.carryOut(&f.plans[i])
+	for i := range f.first.All() {
+		f.carryOut(&f.plans[f.planAt[i]])
 	}
 	return f.result, nil
 }
@@ -194,7 +201,6 @@ func (f *Forwarder) plan() {
 	default:
 		f.route(rest)
 	}
-	slices.SortFunc(f.plans, func(a, b plan) int { return cmp.Compare(a.set.First(), b.set.First()) })
 }
 
 // stays returns why nothing may leave this node, 0 when it may.
@@ -230,7 +236,7 @@ func (f *Forwarder) route(rest Bitmap) {
 		f.groups, lost = Partition(f.groups, rest, f.transitOf)
 	case f.config.Relay != nil:
 		// A host does not group by next hop: it knows no routers.
-		f.groups = append(f.groups, Branch[hop]{hop{tunnel: true}, rest})
+		f.groups = append(f.groups, Branch[hop]{Set: rest})
 	default:
 		f.groups, lost = Partition(f.groups, rest, f.hopOf)
 	}
@@ -241,10 +247,12 @@ func (f *Forwarder) route(rest Bitmap) {
 		switch {
 		case j.transit != nil:
 			f.branch(doTransit, g, j.explode)
-		case g.Key.tunnel:
+		case f.config.Relay != nil:
+			f.branch(doRelay, g, j.explode)
+		case g.Key.kind == hopTunnel:
 			f.branch(doTunnel, g, j.explode)
 		default:
-			f.branch(doCopy, g, j.explode || !g.Key.capable)
+			f.branch(doCopy, g, j.explode || g.Key.kind == hopPlain)
 		}
 	}
 }
@@ -263,22 +271,29 @@ func (f *Forwarder) branch(do action, g Branch[hop], explode bool) {
 		f.parts = SplitDSCP(f.parts[:0], g.Set, f.dscpOf, f.config.CompareDSCP)
 	}
 	for _, part := range f.parts {
-		f.add(f.single(plan{do: do, set: part, hop: g.Key}))
+		p := plan{do: do, set: part}
+		switch {
+		case f.isX2U(do, part):
+			p.do = doUnicast
+		case do == doTunnel:
+			p.tunnel = uint8(g.Key.via)
+		}
+		f.add(p)
 	}
 }
 
-// single turns the plan for one destination into X2U where that is allowed.
-func (f *Forwarder) single(p plan) plan {
-	if p.set.Len() > 1 || !f.journey.mayX2U || f.config.Policy == X2UNever {
-		return p
+// isX2U reports whether a part becomes a unicast packet because it has but one
+// destination.
+func (f *Forwarder) isX2U(do action, part Bitmap) bool {
+	if part.Len() > 1 || !f.journey.mayX2U || f.config.Policy == X2UNever {
+		return false
 	}
-	if p.do == doTunnel && f.config.Relay == nil {
+	if do == doTunnel {
 		// By the unicast route, not through the tunnel, if there is one.
-		if _, ok := f.lookup(p.set.First()); !ok {
-			return p
-		}
+		_, ok := f.lookup(part.First())
+		return ok
 	}
-	return plan{do: doUnicast, set: p.set}
+	return true
 }
 
 // hop is the key function of native forwarding: the Xcast table, then the
@@ -286,14 +301,21 @@ func (f *Forwarder) single(p plan) plan {
 func (f *Forwarder) hop(i int) (hop, bool) {
 	if f.config.Peer != nil {
 		if t, ok := f.config.Peer(f.journey.p.Address(i)); ok {
-			return hop{tunnel: true, next: t.Remote, local: t.Local, ttl: t.TTL}, true
+			return hop{next: t.Remote, via: f.tunnelIndex(t), kind: hopTunnel}, true
 		}
 	}
-	h, ok := f.transitHop(i)
-	if ok {
-		h.capable = f.routes[i].Capable
+	r, ok := f.lookup(i)
+	if !ok {
+		return hop{}, false
 	}
-	return h, ok
+	h := hop{next: r.Gateway, via: int32(r.Interface)}
+	if !h.next.IsValid() {
+		h.next = f.journey.p.Address(i)
+	}
+	if r.Capable {
+		h.kind = hopCapable
+	}
+	return h, true
 }
 
 // transitHop is the key function within a semi-permeable tunnel: routers that
@@ -303,7 +325,18 @@ func (f *Forwarder) transitHop(i int) (hop, bool) {
 	if !ok {
 		return hop{}, false
 	}
-	return hop{next: f.nextHop(i), via: r.Interface}, true
+	return hop{next: f.nextHop(i), via: int32(r.Interface)}, true
+}
+
+// tunnelIndex returns the index of the tunnel with the ends of t.
+func (f *Forwarder) tunnelIndex(t Tunnel) int32 {
+	for k := range f.tunnels {
+		if f.tunnels[k].Remote == t.Remote && f.tunnels[k].Local == t.Local {
+			return int32(k)
+		}
+	}
+	f.tunnels = append(f.tunnels, t)
+	return int32(len(f.tunnels) - 1)
 }
 
 // lookup asks the unicast table, once per destination and packet.
@@ -328,7 +361,11 @@ func (f *Forwarder) nextHop(i int) netip.Addr {
 	return f.journey.p.Address(i)
 }
 
-func (f *Forwarder) add(p plan) { f.plans = append(f.plans, p) }
+func (f *Forwarder) add(p plan) {
+	i := p.set.First()
+	f.planAt[i], f.first = uint8(len(f.plans)), f.first.Or(Bit(i))
+	f.plans = append(f.plans, p)
+}
 
 func (f *Forwarder) isLocal(a netip.Addr) bool { return f.config.Local != nil && f.config.Local(a) }
 

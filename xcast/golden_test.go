@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -183,6 +184,7 @@ func TestGoldenChecksums(t *testing.T) {
 }
 
 func unhex(s string) []byte {
+	s = strings.ReplaceAll(s, " ", "")
 	b, err := hex.DecodeString(s)
 	if err != nil {
 		panic(err)

@@ -137,7 +137,7 @@ func say(r xcast.Result) string {
 			lines, o = append(lines, line), o[1:]
 			continue
 		}
-		lines, d = append(lines, fmt.Sprintf("drop %v %v", d[0].Destinations, d[0].Reason)), d[1:]
+		lines, d = append(lines, fmt.Sprintf("drop %v %v", d[0].Destinations, d[0].Reason.String())), d[1:]
 	}
 	return strings.Join(lines, "; ")
 }
