@@ -70,7 +70,7 @@ func runSpaceModel(t *testing.T, rnd *rand.Rand, base netip.Addr, size, steps in
 		s = NewSpace(set)
 	}
 	if !base.Is4() && rnd.IntN(2) == 0 {
-		far := Single(addr("7000::"))
+		far := MustRange("7000::", "7001::")
 		if err := errors.Join(s.Add(far), s.Remove(far)); err != nil || s.wide == nil {
 			t.Fatal("not wide", err)
 		}
