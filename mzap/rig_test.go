@@ -20,7 +20,7 @@ import (
 // address on interface i is 10.0.i.1, the routing table sends 10.0.i.* and
 // 10.i.* to interface i.
 type rig struct {
-	*testing.T
+	testing.TB
 	r   *mzap.Router
 	now time.Time
 }
@@ -63,7 +63,7 @@ func rigConfig() mzap.RouterConfig {
 }
 
 // newRig starts the rig after changes to its configuration.
-func newRig(t *testing.T, changes ...func(*mzap.RouterConfig)) *rig {
+func newRig(t testing.TB, changes ...func(*mzap.RouterConfig)) *rig {
 	t.Helper()
 	c := rigConfig()
 	for _, change := range changes {

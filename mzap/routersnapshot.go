@@ -101,7 +101,7 @@ func (r *Router) Snapshot(now time.Time) RouterSnapshot {
 
 func (z *zone) snapshot(now time.Time) ZoneSnapshot {
 	s := ZoneSnapshot{Scope: z.Scope.Range, ZoneID: z.zoneID, ZAMDue: z.zamDue, ZCMDue: z.zcmDue, NIMDue: z.nimDue}
-	for a, e := range z.routers.all(now) {
+	for a, e := range z.routers.all(time.Time{}) { // an expired one still turns into a silent one
 		s.Routers = append(s.Routers, HeardSnapshot{a, e.value.at, e.value.listed, e.expires})
 	}
 	unheard := func(t *table[netip.Addr, time.Time]) (out []UnheardSnapshot) {
