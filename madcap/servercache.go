@@ -34,6 +34,7 @@ type messageKey struct {
 // response is what became of a message: an answer, or none yet.
 type response struct {
 	key  messageKey
+	tag  uint32 // of key in the index
 	at   time.Time
 	dead bool   // nothing was answered, the message may be tried again
 	data []byte // empty while the allocator is being asked
@@ -46,17 +47,18 @@ type responseCache struct {
 	interval  time.Duration
 	limit     int // responses
 	maxOctets int
-	index     map[messageKey]uint64 // sequence number of the live response
+	index     responseIndex
 	ring      []response
 	first     uint64 // sequence number of the oldest
 	count     int
-	spare     [][]byte // memory for answers
+	spare     [][]byte // memory of answers no longer needed
+	slab      []byte   // memory never used, from which the first answers are cut
 	octets    int      // capacity of all answers and of spare
 }
 
 func (c *responseCache) init(limit, maxOctets int) {
 	c.limit, c.maxOctets = limit, maxOctets
-	c.index = make(map[messageKey]uint64)
+	c.index.init()
 	c.first = 1 // so that 0 can stand for no response
 }
 
@@ -65,12 +67,25 @@ func (c *responseCache) slot(seq uint64) *response { return &c.ring[seq%uint64(l
 // find returns the response to a message that came before.
 func (c *responseCache) find(now time.Time, key *messageKey) (*response, bool) {
 	c.expire(now)
-	seq, ok := c.index[*key]
-	if !ok {
-		return nil, false
+	if seq, ok := c.lookup(key); ok {
+		return c.slot(seq), true
 	}
-	return c.slot(seq), true
+	return nil, false
 }
+
+// lookup returns the sequence number of the live response with a key.
+func (c *responseCache) lookup(key *messageKey) (uint64, bool) {
+	tag := c.index.tag(key)
+	for at, entry := c.index.start(tag); entry != 0; at, entry = c.index.next(at) {
+		if seq := c.seqOf(entry); entry.tag() == tag && c.slot(seq).key == *key {
+			return seq, true
+		}
+	}
+	return 0, false
+}
+
+// seqOf returns the sequence number of which the index holds the low half.
+func (c *responseCache) seqOf(e indexEntry) uint64 { return c.first + uint64(e.low()-uint32(c.first)) }
 
 // expire forgets the responses older than the interval.
 func (c *responseCache) expire(now time.Time) {
@@ -82,7 +97,7 @@ func (c *responseCache) expire(now time.Time) {
 func (c *responseCache) dropOldest() {
 	r := c.slot(c.first)
 	if !r.dead {
-		delete(c.index, r.key)
+		c.index.remove(r.tag, c.first)
 	}
 	if r.data != nil {
 		c.spare = append(c.spare, r.data[:0])
@@ -107,8 +122,9 @@ func (c *responseCache) add(now time.Time, key *messageKey) uint64 {
 	}
 	seq := c.first + uint64(c.count)
 	c.count++
-	*c.slot(seq) = response{key: *key, at: now}
-	c.index[*key] = seq
+	tag := c.index.tag(key)
+	*c.slot(seq) = response{key: *key, tag: tag, at: now}
+	c.index.put(tag, seq)
 	return seq
 }
 
@@ -119,6 +135,12 @@ func (c *responseCache) grow() {
 		bigger[seq%uint64(len(bigger))] = *c.slot(seq)
 	}
 	c.ring = bigger
+	c.index.resize(len(bigger))
+	for seq := c.first; seq < c.first+uint64(c.count); seq++ {
+		if r := c.slot(seq); !r.dead {
+			c.index.put(r.tag, seq)
+		}
+	}
 }
 
 // live returns the response with a sequence number unless it is gone.
@@ -140,6 +162,9 @@ func (c *responseCache) answer(seq uint64, data []byte) {
 	if n := len(c.spare); n > 0 {
 		into = c.spare[n-1]
 		c.spare = c.spare[:n-1]
+	} else {
+		into = c.cut(len(data))
+		c.octets += cap(into)
 	}
 	c.octets -= cap(into)
 	r.data = append(into, data...)
@@ -154,10 +179,21 @@ func (c *responseCache) answer(seq uint64, data []byte) {
 	}
 }
 
+// cut returns fresh memory for n octets or some more, out of a larger piece.
+func (c *responseCache) cut(n int) []byte {
+	n = (n + 63) &^ 63
+	if len(c.slab) < n {
+		c.slab = make([]byte, max(n, 1<<14))
+	}
+	b := c.slab[:0:n]
+	c.slab = c.slab[n:]
+	return b
+}
+
 // forget lets the message with a sequence number be tried again.
 func (c *responseCache) forget(seq uint64) {
 	if r := c.live(seq); r != nil {
 		r.dead = true
-		delete(c.index, r.key)
+		c.index.remove(r.tag, seq)
 	}
 }

@@ -96,7 +96,7 @@ func (s *Server) restore(snap ServerSnapshot) error {
 			}
 			key.id.n = 255
 		}
-		if _, twice := s.cache.index[key]; len(r.Datagram) > 0 && !twice {
+		if _, twice := s.cache.lookup(&key); len(r.Datagram) > 0 && !twice {
 			s.cache.answer(s.cache.add(r.At, &key), r.Datagram)
 		}
 	}
