@@ -144,17 +144,22 @@ func (t *table) extend(now instant, r *record, start, lo, hi instant) (end insta
 			end = min(end, until)
 			return end >= lo
 		})
-		end = min(end, r.zone.validUntil(s))
+		end = min(end, r.zone.validUntil(s, r.end))
 	}
 	return end, end >= lo && lo <= hi
 }
 
-// validUntil returns the instant until which the zone's sources have all of s.
-func (z *zone) validUntil(s span) instant {
+// validUntil returns the instant until which the zone's sources have all of
+// s for a lease that ends at end now: where a source is closed it can get no
+// longer.
+func (z *zone) validUntil(s span, end instant) instant {
 	until := never
 	for _, src := range z.sources {
 		src.shared(s, func(span) bool {
 			until = min(until, src.until)
+			if src.closed {
+				until = min(until, end)
+			}
 			return true
 		})
 	}

@@ -2,7 +2,11 @@
 
 package lease
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mcastalloc/malloc/scope"
+)
 
 // consistent checks what the structures of a table have to say about each
 // other.
@@ -54,19 +58,21 @@ func (t *table) consistent() error {
 			}
 		}
 		gaps -= z.gaps.root.count()
-		total := 0
 		for _, src := range z.sources {
-			for _, s := range src.ranges {
-				total += s.size()
+			open := src.free.Set()
+			for _, r := range src.rested {
+				one, _ := scope.SetOf(r.toRange())
+				open, _ = open.Union(one)
 			}
-			free, _ := src.free.Size().Uint64()
-			total -= int(free)
-		}
-		for c := range t.cellsIn(span{numberOf(z.scope.Range.First()), numberOf(z.scope.Range.Last())}) {
-			total -= c.size()
-		}
-		if z.family == IPv4 && total != 0 {
-			return fmt.Errorf("%d addresses are neither free nor taken", total)
+			for _, r := range src.ranges {
+				for c := range t.cellsIn(r) {
+					one, _ := scope.SetOf(c.clip(r).toRange())
+					open, _ = open.Union(one)
+				}
+			}
+			if !open.Equal(src.addrs) {
+				return fmt.Errorf("free, rested and taken are %v, want %v", open, src.addrs)
+			}
 		}
 	}
 	if len(seen) != records || gaps != 0 {

@@ -16,6 +16,7 @@ import (
 type query struct {
 	op     string
 	now    instant
+	who    Principal
 	zone   *zone
 	wish   wish
 	most   int           // addresses wished for
@@ -134,7 +135,7 @@ func (s *search) at(start instant) bool {
 // had until.
 func (s *search) free(run span, start, lo instant, yield func(pick)) {
 	for _, src := range s.q.zone.sources {
-		if src.until < lo {
+		if !src.serves(s.q.who, lo) {
 			continue
 		}
 		src.shared(run, func(run span) bool {

@@ -52,40 +52,6 @@ func NewPool(c Config) (*Pool, error) {
 	return p, nil
 }
 
-func (p *Pool) addSource(s Source) error {
-	set, err := s.grantable(p.cfg.GroupIDs)
-	if err != nil {
-		return err
-	}
-	z := p.zoneOf[s.Scope.ID()]
-	if z != nil && z.scope.Range != s.Scope.Range {
-		return &Error{Op: "configure", Param: ParamScope, Got: s.Scope.Range.String(), Want: "the range the scope has already, " + z.scope.Range.String(), Err: ErrScope}
-	}
-	if z == nil {
-		z = &zone{family: FamilyOf(s.Scope.ID()), scope: s.Scope}
-		p.zoneOf[s.Scope.ID()] = z
-		p.t.zones = append(p.t.zones, z)
-	}
-	src := newSource(set, s.ValidUntil)
-	for _, other := range z.sources {
-		for _, r := range src.ranges {
-			if !other.shared(r, func(span) bool { return false }) {
-				return &Error{Op: "configure", Param: ParamAddrs, Got: set.String(), Want: "addresses that no other source of the scope has", Err: ErrScope}
-			}
-		}
-	}
-	for _, r := range src.ranges {
-		for c := range p.t.cellsIn(r) { // another scope's leases on the same addresses
-			src.free.Remove(c.clip(r).toRange())
-		}
-	}
-	z.sources = append(z.sources, src)
-	slices.SortStableFunc(z.sources, func(a, b *source) int {
-		return int(min(max(b.until-a.until, -1), 1))
-	})
-	return nil
-}
-
 // sweepMost bounds the work of other people's leases that one call does.
 const sweepMost = 16
 
@@ -134,7 +100,7 @@ func (p *Pool) reserve(ctx context.Context, op string, req *Request, as state, h
 	if err != nil {
 		return Lease{}, err
 	}
-	q := query{op: op, now: now, rest: p.cfg.Guard, rnd: p.cfg.Rand}
+	q := query{op: op, now: now, who: who, rest: p.cfg.Guard, rnd: p.cfg.Rand}
 	if err := p.check(req, &q); err != nil {
 		return Lease{}, err
 	}
@@ -256,16 +222,21 @@ func (p *Pool) earlier(who Principal, req *Request, now instant) (r *record, aga
 	return r, false, nil
 }
 
-// decide is table.decide, once more after a full sweep if nothing was found.
+// decide is table.decide, with enough rested addresses made free before it and
+// everything swept that is gone if nothing was found.
 func (p *Pool) decide(q *query) error {
-	n := 0
-	for _, z := range p.t.zones {
-		n += len(z.queue)
-	}
-	if n >= p.cfg.MaxLeases && q.self == nil {
+	if len(p.t.byID) >= p.cfg.MaxLeases && q.self == nil {
 		return &QuotaError{Limit: "MaxLeases", Max: int64(p.cfg.MaxLeases)}
 	}
-	return p.t.decide(q, &p.choice)
+	for _, src := range q.zone.sources {
+		p.t.wake(src, q.most)
+	}
+	err := p.t.decide(q, &p.choice)
+	if err != nil && len(q.zone.queue) > 0 && q.zone.queue[0].gone <= q.now {
+		p.t.sweep(q.now, len(q.zone.queue))
+		return p.decide(q)
+	}
+	return err
 }
 
 // record makes the record that the decision is about, in the place of q.self.

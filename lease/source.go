@@ -4,7 +4,6 @@ package lease
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -32,6 +31,9 @@ type Source struct {
 	// ValidUntil is when the addresses go back to whoever they are from: no
 	// lease ends later. Zero: they are ours for good.
 	ValidUntil time.Time
+	// For, if not nil, keeps the addresses for the principals it accepts: a
+	// reserve that nobody else can exhaust.
+	For func(Principal) bool
 }
 
 // GroupIDs is a range of IPv6 group IDs, the low 32 bits of an address, both
@@ -168,34 +170,4 @@ func sameFlags(r, like scope.Range) scope.Range {
 	f, l, flags := r.First().As16(), r.Last().As16(), like.First().As16()[1]&0xf0
 	f[1], l[1] = f[1]&15|flags, l[1]&15|flags
 	return rangeOf(netip.AddrFrom16(f), netip.AddrFrom16(l))
-}
-
-// source is a Source inside a pool.
-type source struct {
-	ranges []span       // ascending
-	free   *scope.Space // the addresses that no record holds at any time
-	until  instant
-}
-
-func newSource(set scope.Set, until time.Time) *source {
-	s := &source{free: scope.NewSpace(set), until: never}
-	if !until.IsZero() {
-		s.until = instantOf(until)
-	}
-	for r := range set.Ranges() {
-		s.ranges = append(s.ranges, spanOf(r))
-	}
-	return s
-}
-
-// shared calls yield for the parts of s that lie in the source, ascending,
-// until it returns false.
-func (src *source) shared(s span, yield func(span) bool) bool {
-	i, _ := slices.BinarySearchFunc(src.ranges, s.first, func(r span, n number) int { return r.last.Cmp(n) })
-	for ; i < len(src.ranges) && !s.last.Less(src.ranges[i].first); i++ {
-		if !yield(s.clip(src.ranges[i])) {
-			return false
-		}
-	}
-	return true
 }

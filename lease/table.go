@@ -220,7 +220,7 @@ func (t *table) vacate(r *record) {
 	}
 	for _, s := range empty {
 		t.cells.del(s.first)
-		t.give(s)
+		t.rest(s)
 	}
 	for _, n := range next {
 		t.regap(n)
@@ -298,25 +298,6 @@ func (t *table) regapAfter(r *record) {
 	}
 	clear(next)
 	t.scratch.records = next
-}
-
-// take takes s out of the free addresses of every source that has some of it.
-func (t *table) take(s span) {
-	t.eachShare(s, func(src *source, s span) { src.free.Remove(s.toRange()) })
-}
-
-// give is the opposite of take.
-func (t *table) give(s span) { t.eachShare(s, func(src *source, s span) { src.free.Add(s.toRange()) }) }
-
-func (t *table) eachShare(s span, do func(*source, span)) {
-	for _, z := range t.zones {
-		for _, src := range z.sources {
-			src.shared(s, func(s span) bool {
-				do(src, s)
-				return true
-			})
-		}
-	}
 }
 
 // sweep takes out records that are gone at now, at most budget of them from

@@ -12,10 +12,7 @@ import (
 // ends between lo and hi.
 func (s *search) unclaimed(lo, hi instant) {
 	open := s.q.zone.sources
-	for len(open) > 0 && open[len(open)-1].until < lo {
-		open = open[:len(open)-1] // the longest come first
-	}
-	first := s.sourceFor(open, hi)
+	first := s.sourceFor(open, lo, hi)
 	if first < 0 {
 		return
 	}
@@ -31,7 +28,9 @@ func (s *search) unclaimed(lo, hi instant) {
 		s.hide(p, true)
 	}
 	for i := range open {
-		s.blocks(open[(first+i)%len(open)])
+		if src := open[(first+i)%len(open)]; src.serves(s.q.who, lo) {
+			s.blocks(src)
+		}
 	}
 	for i, p := range s.c.picks {
 		if i >= had || p.fresh {
@@ -44,12 +43,12 @@ func (s *search) unclaimed(lo, hi instant) {
 // the same chance, among the sources valid until hi; without free addresses
 // in these, the one that is valid longest. It returns -1 if there is nothing
 // free at all.
-func (s *search) sourceFor(open []*source, hi instant) int {
+func (s *search) sourceFor(open []*source, lo, hi instant) int {
 	best := -1
 	var sum number
 	for i, src := range open {
 		n := src.free.Size()
-		if n.IsZero() {
+		if n.IsZero() || !src.serves(s.q.who, lo) {
 			continue
 		}
 		if best < 0 {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package lease
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mcastalloc/malloc/scope"
+)
+
+// source is a Source inside a pool.
+type source struct {
+	addrs   scope.Set
+	ranges  []span       // the same, ascending
+	free    *scope.Space // addresses that no record holds at any time
+	rested  []span       // more of them, those that became free last, oldest first
+	until   instant      // when the addresses are ours no more
+	closed  bool         // no new lease and no later end here
+	reserve func(Principal) bool
+}
+
+// restedMost bounds source.rested: of more runs than that the oldest count
+// as having rested long enough.
+const restedMost = 1 << 12
+
+func newSource(set scope.Set, until time.Time, reserve func(Principal) bool) *source {
+	s := &source{addrs: set, free: scope.NewSpace(set), until: never, reserve: reserve}
+	if !until.IsZero() {
+		s.until = instantOf(until)
+	}
+	for r := range set.Ranges() {
+		s.ranges = append(s.ranges, spanOf(r))
+	}
+	return s
+}
+
+// serves reports whether who can have a lease until t at least in the source.
+func (src *source) serves(who Principal, t instant) bool {
+	return !src.closed && src.until >= t && (src.reserve == nil || src.reserve(who))
+}
+
+// shared calls yield for the parts of s that lie in the source, ascending,
+// until it returns false.
+func (src *source) shared(s span, yield func(span) bool) bool {
+	i, _ := slices.BinarySearchFunc(src.ranges, s.first, func(r span, n number) int { return r.last.Cmp(n) })
+	for ; i < len(src.ranges) && !s.last.Less(src.ranges[i].first); i++ {
+		if !yield(s.clip(src.ranges[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// take takes s out of the free addresses of every source that has some of it.
+func (t *table) take(s span) {
+	t.eachShare(s, func(src *source, s span) { src.free.Remove(s.toRange()) })
+}
+
+// give puts s back into the free addresses at once.
+func (t *table) give(s span) { t.eachShare(s, func(src *source, s span) { src.free.Add(s.toRange()) }) }
+
+// rest puts s, which nobody has any more, behind the free addresses: it is
+// granted again when these run short, or when many others have become free
+// since.
+func (t *table) rest(s span) {
+	t.eachShare(s, func(src *source, s span) {
+		if src.rested = append(src.rested, s); len(src.rested) > restedMost {
+			t.wakeOne(src)
+		}
+	})
+}
+
+// wake makes rested addresses of the source free, oldest first, until n are
+// free or none is resting.
+func (t *table) wake(src *source, n int) {
+	for len(src.rested) > 0 && src.free.Size().Cmp(scope.U128(uint64(n))) < 0 {
+		t.wakeOne(src)
+	}
+}
+
+// wakeOne makes the run that has rested longest free, except for what
+// somebody has taken meanwhile by its address.
+func (t *table) wakeOne(src *source) {
+	s := src.rested[0]
+	src.rested = src.rested[1:]
+	t.room(s, 0, 0, nil, func(sub span, _ instant, fresh bool) bool {
+		if fresh {
+			src.free.Add(sub.toRange())
+		}
+		return true
+	})
+}
+
+func (t *table) eachShare(s span, do func(*source, span)) {
+	for _, z := range t.zones {
+		for _, src := range z.sources {
+			src.shared(s, func(s span) bool {
+				do(src, s)
+				return true
+			})
+		}
+	}
+}
