@@ -26,19 +26,22 @@ func (s sum) replace(old, new uint64) sum { return s.add(^old).add(new) }
 func (s sum) addBytes(b []byte) sum {
 	// Little-endian loads save a swap per word: the sum of swapped words is
 	// the swapped sum (RFC 1071 section 2 (B)).
-	var acc, carry uint64
+	var acc, carries, carry uint64
 	for len(b) >= 64 {
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[0:8]), 0)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[8:16]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[16:24]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[24:32]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[32:40]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[40:48]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[48:56]), carry)
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b[56:64]), carry)
-		acc += carry
+		// Eight words by themselves, so that the next eight need not wait.
+		block, c := bits.Add64(binary.LittleEndian.Uint64(b[0:8]), binary.LittleEndian.Uint64(b[8:16]), 0)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[16:24]), c)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[24:32]), c)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[32:40]), c)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[40:48]), c)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[48:56]), c)
+		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[56:64]), c)
+		acc, c = bits.Add64(acc, block, c)
+		carries += c
 		b = b[64:]
 	}
+	acc, carry = bits.Add64(acc, carries, 0)
+	acc += carry
 	for len(b) >= 8 {
 		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b), 0)
 		acc += carry

@@ -190,7 +190,8 @@ func (h *Header4) AppendBinary(dst []byte) ([]byte, error) {
 		flags |= flagP
 	}
 	n := len(h.Addresses)
-	l := layout4(n, flags)
+	var l layout
+	l.set4(n, flags)
 	at := len(dst)
 	b := slices.Grow(dst, l.size)
 	b = append(b, version<<4|flags, byte(n), 0, 0)
@@ -220,8 +221,8 @@ func (h *Header4) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
 func (h *Header4) Decode(b []byte) (int, error) {
 	h.reset()
 	h.Channel, h.Protocol = 0, 0
-	f, err := parse4(b)
-	if err != nil {
+	var f frame
+	if err := f.parse4(b); err != nil {
 		return 0, err
 	}
 	h.Channel, h.Protocol = binary.BigEndian.Uint32(b[4:]), f.next
@@ -248,6 +249,7 @@ func (h *Header4) UnmarshalBinary(b []byte) error {
 // header of Xcast6. A tunnel adds 20 octets more in IPv4, 40 in IPv6 and 48
 // when it is semi-permeable.
 func Overhead(f Family, n int, dscps, ports bool) int {
+	var l layout
 	var flags uint8
 	if dscps {
 		flags |= flagD
@@ -256,13 +258,14 @@ func Overhead(f Family, n int, dscps, ports bool) int {
 		if ports {
 			flags |= flagP
 		}
-		return layout4(n, flags).size
+		l.set4(n, flags)
+		return l.size
 	}
-	size := layout6(n, flags).size
+	l.set6(n, flags)
 	if ports {
-		size += portsHeaderLen(n, 0)
+		return l.size + portsHeaderLen(n, 0)
 	}
-	return size
+	return l.size
 }
 
 // Capacity returns how many destinations, 0 to [MaxDestinations], a packet can

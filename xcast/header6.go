@@ -65,7 +65,8 @@ func (h *Header6) AppendBinary(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	n := len(h.Addresses)
-	l := layout6(n, flags)
+	var l layout
+	l.set6(n, flags)
 	at := len(dst)
 	next := h.NextHeader
 	if len(h.Ports) > 0 {
@@ -126,12 +127,13 @@ func (h *Header6) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
 // It reuses the lists of h and keeps nothing of b.
 func (h *Header6) Decode(b []byte) (int, error) {
 	h.clear()
-	f, err := parse6(b, h.Code.RoutingType)
-	if err != nil {
+	var f frame
+	if err := f.parse6(b, h.Code.RoutingType); err != nil {
 		return 0, err
 	}
 	var d destOptions
 	if f.next == protoDestOptions {
+		var err *Error
 		if d, err = parseDestOptions(b[f.size:], f.n, h.Code.PortsOption); err != nil {
 			return 0, shift(err, f.size)
 		}

@@ -55,8 +55,8 @@ type layout struct {
 	width                                 int // octets of an address
 }
 
-// layout4 lays out an Xcast4 header: every list on a 4-octet boundary.
-func layout4(n int, flags uint8) (l layout) {
+// set4 lays out an Xcast4 header: every list on a 4-octet boundary.
+func (l *layout) set4(n int, flags uint8) {
 	l.width = 4
 	l.bitmap = 12
 	l.addresses = l.bitmap + 4*((n+31)/32)
@@ -69,12 +69,11 @@ func layout4(n int, flags uint8) (l layout) {
 	if flags&flagP != 0 {
 		l.size += (2*n + 3) &^ 3
 	}
-	return l
 }
 
-// layout6 lays out an Xcast6 Routing header: every list on an 8-octet
+// set6 lays out an Xcast6 Routing header: every list on an 8-octet
 // boundary. The ports have a header of their own.
-func layout6(n int, flags uint8) (l layout) {
+func (l *layout) set6(n int, flags uint8) {
 	l.width = 16
 	l.bitmap = 24
 	l.addresses = l.bitmap + 8*((n+63)/64)
@@ -84,7 +83,6 @@ func layout6(n int, flags uint8) (l layout) {
 		l.size += (n + 7) &^ 7
 	}
 	l.ports = l.size
-	return l
 }
 
 // portsHeaderLen is the size of a Destination Options header with n ports and
@@ -100,58 +98,58 @@ type frame struct {
 }
 
 // parse4 checks the Xcast4 header at the start of b.
-func parse4(b []byte) (f frame, err *Error) {
+func (f *frame) parse4(b []byte) *Error {
 	if len(b) < 12 {
-		return f, &Error{Field: "Xcast4 header", Got: len(b), Want: 12, Err: ErrTruncated}
+		return &Error{Field: "Xcast4 header", Got: len(b), Want: 12, Err: ErrTruncated}
 	}
 	if b[0]>>4 != version {
-		return f, &Error{Field: "VERSION", Got: int(b[0] >> 4), Want: version, Err: ErrVersion}
+		return &Error{Field: "VERSION", Got: int(b[0] >> 4), Want: version, Err: ErrVersion}
 	}
 	f.n, f.flags, f.next = int(b[1]&0x7f), b[0]&15, b[8]
 	if f.n == 0 {
-		return f, &Error{Field: "NBR_OF_DEST", Offset: 1, Want: -1, Err: ErrNoDestinations}
+		return &Error{Field: "NBR_OF_DEST", Offset: 1, Want: -1, Err: ErrNoDestinations}
 	}
-	f.layout = layout4(f.n, f.flags)
+	f.set4(f.n, f.flags)
 	switch {
 	case int(b[9])*4 != f.size:
-		return f, &Error{Field: "LENGTH", Offset: 9, Got: int(b[9]), Want: f.size / 4, Err: ErrLength}
+		return &Error{Field: "LENGTH", Offset: 9, Got: int(b[9]), Want: f.size / 4, Err: ErrLength}
 	case len(b) < f.size:
-		return f, &Error{Field: "Xcast4 header", Got: len(b), Want: f.size, Err: ErrTruncated}
+		return &Error{Field: "Xcast4 header", Got: len(b), Want: f.size, Err: ErrTruncated}
 	case sum(0).addBytes(b[:f.size]).fold() != 0xffff:
 		got := int(binary.BigEndian.Uint16(b[2:]))
-		return f, &Error{Field: "CHECKSUM", Offset: 2, Got: got, Want: -1, Err: ErrChecksum}
+		return &Error{Field: "CHECKSUM", Offset: 2, Got: got, Want: -1, Err: ErrChecksum}
 	}
-	return f, nil
+	return nil
 }
 
 // parse6 checks the Xcast6 Routing header at the start of b.
-func parse6(b []byte, routingType uint8) (f frame, err *Error) {
+func (f *frame) parse6(b []byte, routingType uint8) *Error {
 	if len(b) < 8 {
-		return f, &Error{Field: "Routing header", Got: len(b), Want: 8, Err: ErrTruncated}
+		return &Error{Field: "Routing header", Got: len(b), Want: 8, Err: ErrTruncated}
 	}
 	switch {
 	case b[2] != routingType:
-		return f, &Error{Field: "Routing Type", Offset: 2, Got: int(b[2]), Want: int(routingType), Err: ErrRoutingType}
+		return &Error{Field: "Routing Type", Offset: 2, Got: int(b[2]), Want: int(routingType), Err: ErrRoutingType}
 	case b[3] != 0:
-		return f, &Error{Field: "Segments Left", Offset: 3, Got: int(b[3]), Err: ErrSegmentsLeft}
+		return &Error{Field: "Segments Left", Offset: 3, Got: int(b[3]), Err: ErrSegmentsLeft}
 	case b[4]>>4 != version:
-		return f, &Error{Field: "VERSION", Offset: 4, Got: int(b[4] >> 4), Want: version, Err: ErrVersion}
+		return &Error{Field: "VERSION", Offset: 4, Got: int(b[4] >> 4), Want: version, Err: ErrVersion}
 	}
 	f.n, f.flags, f.next = int(b[5]&0x7f), b[4]&(flagA|flagX|flagD), b[0]
 	if f.n == 0 {
-		return f, &Error{Field: "NBR_OF_DEST", Offset: 5, Want: -1, Err: ErrNoDestinations}
+		return &Error{Field: "NBR_OF_DEST", Offset: 5, Want: -1, Err: ErrNoDestinations}
 	}
-	f.layout = layout6(f.n, f.flags)
+	f.set6(f.n, f.flags)
 	switch {
 	case int(b[1])*8+8 != f.size:
-		return f, &Error{Field: "HdrExtLen", Offset: 1, Got: int(b[1]), Want: f.size/8 - 1, Err: ErrLength}
+		return &Error{Field: "HdrExtLen", Offset: 1, Got: int(b[1]), Want: f.size/8 - 1, Err: ErrLength}
 	case len(b) < f.size:
-		return f, &Error{Field: "Routing header", Got: len(b), Want: f.size, Err: ErrTruncated}
+		return &Error{Field: "Routing header", Got: len(b), Want: f.size, Err: ErrTruncated}
 	case sum(0).addBytes(b[:f.size]).fold() != 0xffff:
 		got := int(binary.BigEndian.Uint16(b[6:]))
-		return f, &Error{Field: "CHECKSUM", Offset: 6, Got: got, Want: -1, Err: ErrChecksum}
+		return &Error{Field: "CHECKSUM", Offset: 6, Got: got, Want: -1, Err: ErrChecksum}
 	}
-	return f, nil
+	return nil
 }
 
 // A destOptions is a Destination Options header that passed every check.

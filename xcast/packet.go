@@ -85,7 +85,7 @@ func (p *Packet) decodeIP(b []byte, code *CodePoints, special func(netip.Addr) b
 func (p *Packet) decodeHeader(code *CodePoints) (err *Error) {
 	b := p.b[p.start:]
 	if p.family == Xcast4 {
-		if p.frame, err = parse4(b); err != nil {
+		if err = p.parse4(b); err != nil {
 			return shift(err, p.start)
 		}
 		if p.flags&flagP != 0 {
@@ -94,7 +94,7 @@ func (p *Packet) decodeHeader(code *CodePoints) (err *Error) {
 		p.upper, p.transport = p.start+p.size, p.next
 		return nil
 	}
-	if p.frame, err = parse6(b, code.RoutingType); err != nil {
+	if err = p.parse6(b, code.RoutingType); err != nil {
 		return shift(err, p.start)
 	}
 	p.upper, p.transport = p.start+p.size, p.next
