@@ -35,6 +35,9 @@ func (p *Pool) change(ctx context.Context, op string, l Lease, terms func(*recor
 	if err := ctx.Err(); err != nil {
 		return Lease{}, err
 	}
+	if err := p.admit(ctx, op, nil, l); err != nil {
+		return Lease{}, err
+	}
 	now, skewed := p.begin()
 	defer p.mu.Unlock()
 	r, err := p.owned(ctx, op, l, now)
@@ -82,9 +85,14 @@ func (p *Pool) move(op string, now instant, r *record, to Terms) (start, end ins
 	if !to.End.Max.IsZero() && instantOf(to.End.Max) <= r.start && begun {
 		return 0, 0, &Error{Op: op, Param: ParamLifetime, Got: text(to.End.Max), Want: "an end after the start", Err: ErrLifetime}
 	}
+	asked := w
+	if err := p.limitChange(now, r, &w); err != nil {
+		return 0, 0, err
+	}
 	if start, end, ok := p.t.place(now, r, &w, begun); ok {
 		return start, end, nil
 	}
+	w = asked
 	// What is in force may be acceptable as it is.
 	lo, hi := w.end1, w.end2
 	base := r.start

@@ -51,6 +51,12 @@ type Config struct {
 	MaxAddrs int
 	// Owner says who may change, release and list a lease. Nil: SameOwner.
 	Owner Owner
+	// Limits says what a principal may have in a scope. Nil: no limits. It is
+	// called with the pool locked and must not call the pool.
+	Limits func(Principal, scope.ID) Limits
+	// Policy judges every attempt to allocate, offer, change or release. Nil:
+	// all are admitted.
+	Policy Policy
 	// Rand is where the choice of addresses and the lease identifiers come
 	// from; who can predict it can guess identifiers. The pool locks around
 	// its use. Nil: a ChaCha8 generator seeded by the system.

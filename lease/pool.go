@@ -94,6 +94,9 @@ func (p *Pool) reserve(ctx context.Context, op string, req *Request, as state, h
 	if err := ctx.Err(); err != nil {
 		return Lease{}, err
 	}
+	if err := p.admit(ctx, op, req, Lease{}); err != nil {
+		return Lease{}, err
+	}
 	who := PrincipalFrom(ctx)
 	now, err := p.begin()
 	defer p.mu.Unlock()
@@ -116,6 +119,9 @@ func (p *Pool) reserve(ctx context.Context, op string, req *Request, as state, h
 			return Lease{}, p.putOff(earlier, req)
 		}
 		q.self, q.prefer = earlier, slices.Collect(earlier.spans)
+	}
+	if err := p.limit(&q); err != nil {
+		return Lease{}, err
 	}
 	if err := p.decide(&q); err != nil {
 		return Lease{}, p.later(err, who, req, &q)
@@ -291,6 +297,9 @@ func (p *Pool) Withdraw(ctx context.Context, id ID) error {
 // its addresses still rest, and a second time.
 func (p *Pool) Release(ctx context.Context, l Lease) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
 	now, _ := p.begin()

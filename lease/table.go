@@ -16,6 +16,7 @@ const (
 	deferred              // reserved from a later instant on, for whoever was told to try then
 	leased
 	released // given back; the addresses rest
+	excluded // used by somebody else
 )
 
 // record is one occupation of addresses: from start until end, and for a rest
@@ -34,6 +35,7 @@ type record struct {
 	gone       instant // when the record stops to count
 	gap        *gap    // the free time before it; nil once it has begun
 	slot       int32   // place in the zone's queue
+	held       int32   // place in the holder's records
 	state      state
 	shared     bool
 }
@@ -81,7 +83,19 @@ func (r *record) lease() Lease {
 // holder is a principal with something in the table.
 type holder struct {
 	Principal
-	records int
+	records []*record
+}
+
+func (h *holder) add(r *record) {
+	r.held = int32(len(h.records))
+	h.records = append(h.records, r)
+}
+
+func (h *holder) remove(r *record) {
+	last := h.records[len(h.records)-1]
+	h.records[r.held], last.held = last, r.held
+	h.records[len(h.records)-1] = nil
+	h.records = h.records[:len(h.records)-1]
 }
 
 // zone is a scope inside a pool.
@@ -149,7 +163,7 @@ func (t *table) add(r *record, now instant, fresh bool) {
 		}
 	}
 	r.zone.queue.push(r)
-	r.holder.records++
+	r.holder.add(r)
 	t.byID[r.id] = r
 	if r.key != "" {
 		t.byKey[requestKey{r.holder, r.key}] = r
@@ -194,7 +208,7 @@ func (t *table) remove(r *record) {
 	t.vacate(r)
 	r.zone.queue.remove(r)
 	t.unname(r)
-	if r.holder.records--; r.holder.records == 0 {
+	if r.holder.remove(r); len(r.holder.records) == 0 {
 		delete(t.holders, r.holder.Principal)
 	}
 }
@@ -251,7 +265,7 @@ func (t *table) restart(r *record, now, start, end instant) {
 	t.vacate(r)
 	r.zone.queue.remove(r)
 	t.unname(r)
-	r.holder.records--
+	r.holder.remove(r)
 	r.start, r.end = start, end
 	r.gone = r.busy()
 	t.add(r, now, false)
