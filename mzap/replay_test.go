@@ -72,8 +72,8 @@ func do(r *mzap.Router, now time.Time, s step) string {
 // restarted from its snapshot, through JSON, goes on as if nothing had been.
 // MALLOC_SEEDS=1000 replays more histories.
 func TestReplay(t *testing.T) {
-	for seed := range seeds(20) {
-		steps := history(rand.New(rand.NewPCG(seed, 9)), 400)
+	for seed := range seeds(8) {
+		steps := history(rand.New(rand.NewPCG(seed, 9)), 300)
 		random := func() *rand.PCG { return rand.NewPCG(seed, 10) }
 		sources := [3]*rand.PCG{random(), random(), random()}
 		var routers [3]*mzap.Router
