@@ -4,6 +4,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -141,19 +142,26 @@ func ability[T any](a Allocator) (T, bool) {
 // wraps (one that has a method Unwrap() Allocator), is a [Changer]; otherwise
 // in two, the first of which is undone as well as possible if the second
 // fails.
+//
+// Here and in the functions below, an allocator that has an ability's methods
+// but answers [ErrUnsupported] counts as not having it.
 func Change(ctx context.Context, a Allocator, l Lease, to Terms) (Lease, error) {
 	if c, ok := ability[Changer](a); ok {
-		return c.Change(ctx, l, to)
+		if l, err := c.Change(ctx, l, to); !errors.Is(err, ErrUnsupported) {
+			return l, err
+		}
 	}
 	return changeInSteps(ctx, a, l, to)
 }
 
 // Offer makes an offer if a, or an allocator it wraps, is an [Offerer].
 // Otherwise it allocates at once, with the identifier as the key unless the
-// request has one, so that Allocate on the same request finds the lease again.
+// request has one, so that the same Offer finds the lease again.
 func Offer(ctx context.Context, a Allocator, req Request, hold time.Duration) (Lease, error) {
 	if o, ok := ability[Offerer](a); ok {
-		return o.Offer(ctx, req, hold)
+		if l, err := o.Offer(ctx, req, hold); !errors.Is(err, ErrUnsupported) {
+			return l, err
+		}
 	}
 	if req.Key == "" {
 		req.Key = string(req.ID)
@@ -165,7 +173,9 @@ func Offer(ctx context.Context, a Allocator, req Request, hold time.Duration) (L
 // place.
 func Withdraw(ctx context.Context, a Allocator, offer Lease) error {
 	if o, ok := ability[Offerer](a); ok {
-		return o.Withdraw(ctx, offer.ID)
+		if err := o.Withdraw(ctx, offer.ID); !errors.Is(err, ErrUnsupported) {
+			return err
+		}
 	}
 	return a.Release(ctx, offer)
 }
@@ -174,7 +184,9 @@ func Withdraw(ctx context.Context, a Allocator, offer Lease) error {
 // no [Resumer].
 func Resume(ctx context.Context, a Allocator, p Pending) (Lease, error) {
 	if r, ok := ability[Resumer](a); ok {
-		return r.Resume(ctx, p)
+		if l, err := r.Resume(ctx, p); !errors.Is(err, ErrUnsupported) {
+			return l, err
+		}
 	}
 	return a.Allocate(ctx, p.Request)
 }
@@ -183,7 +195,9 @@ func Resume(ctx context.Context, a Allocator, p Pending) (Lease, error) {
 // to give up.
 func Cancel(ctx context.Context, a Allocator, p Pending) error {
 	if r, ok := ability[Resumer](a); ok {
-		return r.Cancel(ctx, p)
+		if err := r.Cancel(ctx, p); !errors.Is(err, ErrUnsupported) {
+			return err
+		}
 	}
 	return nil
 }
@@ -194,7 +208,9 @@ func Leases(ctx context.Context, a Allocator, f Filter) iter.Seq2[Lease, error] 
 	if l, ok := ability[Lister](a); ok {
 		return l.Leases(ctx, f)
 	}
-	return func(yield func(Lease, error) bool) {
-		yield(Lease{}, &Error{Op: "list", Want: "an allocator that can list its leases", Err: ErrUnsupported})
-	}
+	return func(yield func(Lease, error) bool) { yield(Lease{}, unsupported("list")) }
+}
+
+func unsupported(op string) error {
+	return &Error{Op: op, Want: "an allocator with that ability", Err: ErrUnsupported}
 }

@@ -51,8 +51,15 @@ func (p *Pool) admit(ctx context.Context, op string, req *Request, l Lease) erro
 		a.Held = h.holding(z, now, nil)
 	}
 	p.mu.Unlock()
-	err := p.cfg.Policy(ctx, a)
-	if err == nil || errors.Is(err, ErrDenied) {
+	if err := p.cfg.Policy(ctx, a); err != nil {
+		return denied(op, err)
+	}
+	return nil
+}
+
+// denied makes an error of a policy an ErrDenied.
+func denied(op string, err error) error {
+	if errors.Is(err, ErrDenied) {
 		return err
 	}
 	return &Error{Op: op, Err: fmt.Errorf("%w: %w", ErrDenied, err)}
