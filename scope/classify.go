@@ -50,6 +50,9 @@ func (f Flags) P() bool { return f&2 != 0 }
 // T says that the address is transient and not assigned by IANA.
 func (f Flags) T() bool { return f&1 != 0 }
 
+// MarshalText returns the text of [Flags.String].
+func (f Flags) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
 // String returns a letter for each flag, X R P T, and a hyphen for one not
 // set.
 func (f Flags) String() string {
@@ -65,48 +68,48 @@ func (f Flags) String() string {
 // Classification is what the RFCs say about one address. Fields that do not
 // apply are zero, Scop and Offset are -1.
 type Classification struct {
-	Kind Kind
+	Kind Kind `json:"kind"`
 	// Scope is the scope's token. IPv6 follows RFC 7346: reserved,
 	// interface-local, link-local, realm-local, admin-local, site-local,
 	// organization-local, global or unassigned. IPv4 has link-local, local,
 	// local-expansion, organization-local, organization-expansion,
 	// allocation, allocation-expansion, admin-undefined and global.
-	Scope string
+	Scope string `json:"scope,omitempty"`
 	// MALLOC is the scope's name in RFC 2365, 2730, 2776 and 2908, which
 	// differs from RFC 7346 for scop 3 and 6: link-local, local, allocation,
 	// organization-local, global or none.
-	MALLOC string
+	MALLOC string `json:"malloc,omitempty"`
 	// Scop is the value 0..15 in an IPv6 address, or what RFC 2365 section 8
 	// has an IPv4 range correspond to; -1 if there is none.
-	Scop  int
-	Flags Flags // IPv6
-	FF2   uint8 // IPv6: the flag bits 17 to 20, 0..15, without a meaning yet (RFC 7371 section 2)
+	Scop  int   `json:"scop"`
+	Flags Flags `json:"flags,omitzero"` // IPv6
+	FF2   uint8 `json:"ff2,omitempty"`  // IPv6: the flag bits 17 to 20, 0..15, without a meaning yet (RFC 7371 section 2)
 	// Offset is the offset 0..255 of a scope-relative address of the scope
 	// RelativeTo, -1 if the address is none (RFC 2365 section 9).
-	Offset     int
-	RelativeTo Range
+	Offset     int   `json:"offset"`
+	RelativeTo Range `json:"relativeTo,omitzero"`
 	// AS is the AS number that owns a GLOP address; it means something for
 	// the kind GLOP only, where it may be 0.
-	AS uint16
+	AS uint16 `json:"as,omitempty"`
 	// Unicast is the unicast prefix that an address of the kinds
 	// unicast-prefix and embedded-rp is derived from. The prefix of an IPv4
 	// address has 24 bits; whoever owns it may own a shorter one.
-	Unicast netip.Prefix
+	Unicast netip.Prefix `json:"unicast,omitzero"`
 	// UnicastInvalid says that Unicast, which is IPv4, is not globally
 	// unique, so that nobody owns the address.
-	UnicastInvalid bool
-	RP             netip.Addr // of the kind embedded-rp: the rendezvous point
+	UnicastInvalid bool       `json:"unicastInvalid,omitempty"`
+	RP             netip.Addr `json:"rp,omitzero"` // of the kind embedded-rp: the rendezvous point
 	// SSM is the class of a source-specific address: null, iana, host, and
 	// for IPv6 also invalid and outside-96. Only host ones may be chosen by
 	// hosts (RFC 4607 section 9).
-	SSM string
+	SSM string `json:"ssm,omitempty"`
 	// Group is the class of the low 32 bits of an IPv6 address: zero,
 	// permanent-address, permanent-group-id or dynamic (RFC 3307 section 4).
-	Group string
+	Group string `json:"group,omitempty"`
 	// Dynamic says how the address may be allocated dynamically: malloc (by
 	// the protocols of this library), ssm (by the sending host alone), sap
 	// (by session directories) or none.
-	Dynamic string
+	Dynamic string `json:"dynamic,omitempty"`
 }
 
 // block is a row of the map of IPv4 multicast addresses.
