@@ -48,8 +48,11 @@ type ServerConfig struct {
 	// Nesting and, unless given, Identifiers are filled in by the server.
 	Protocol madcap.ServerConfig
 
-	// Principal says on whose behalf a datagram asks. The default is its source
-	// address, without port, vouched for by nobody but the network.
+	// Principal says on whose behalf a datagram asks, for the allocator's limits
+	// and for its decision who may change a lease. By default nobody is told
+	// from anybody else: as in RFC 2730, section 2.4, whoever knows the Lease
+	// Identifier may renew and release, from any address of a host that has
+	// several or has moved. ByAddress is the alternative.
 	Principal func(netip.AddrPort) lease.Principal
 
 	// Refresh is how often the allocator is asked for its scopes again, 1
@@ -124,14 +127,14 @@ func (cfg *ServerConfig) fill() {
 	if cfg.Refresh <= 0 {
 		cfg.Refresh = time.Minute
 	}
-	if cfg.Principal == nil {
-		cfg.Principal = byAddress
-	}
 }
 
-// byAddress is the default principal.
-func byAddress(from netip.AddrPort) lease.Principal {
-	return lease.Principal{Name: from.Addr().WithZone("").String(), By: lease.ByAddress}
+// ByAddress takes the source address, without port, for the principal. It lets
+// an allocator limit what one address may have, which holds only where
+// addresses cannot be forged, and binds a lease to the address that asked for
+// it.
+func ByAddress(from netip.AddrPort) lease.Principal {
+	return lease.Principal{Name: from.Addr().Unmap().WithZone("").String(), By: lease.ByAddress}
 }
 
 // open opens the sockets.
@@ -311,10 +314,12 @@ func (s *Server) readFailed(err error) (stop bool, _ error) {
 	return false, nil
 }
 
-// take gives a datagram to the machine.
+// take gives a datagram to the machine. Its local address is that of the
+// interface it came in on: what the system reports for a datagram sent to a
+// group may be any address of the host.
 func (s *Server) take(in inbound) {
-	if !in.local.IsValid() && in.ifIndex != 0 {
-		if l := s.locals[in.ifIndex]; in.from.Addr().Is4() {
+	if l, ok := s.locals[in.ifIndex]; ok && (in.to.IsMulticast() || !in.local.IsValid()) {
+		if in.from.Addr().Is4() {
 			in.local = l.v4
 		} else {
 			in.local = l.v6

@@ -113,6 +113,9 @@ const maxCallers = 1024
 
 // onBehalf returns a context for calls on behalf of who sent a datagram.
 func (s *Server) onBehalf(ctx context.Context, from netip.AddrPort) context.Context {
+	if s.cfg.Principal == nil {
+		return ctx
+	}
 	s.callersMu.Lock()
 	defer s.callersMu.Unlock()
 	if c, ok := s.callers[from]; ok && s.callersOf == ctx {

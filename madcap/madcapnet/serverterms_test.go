@@ -20,7 +20,7 @@ import (
 
 // testCaller returns a Server without sockets, to test how it talks to its allocator.
 func testCaller(a lease.Allocator) *Server {
-	s := &Server{cfg: ServerConfig{Allocator: a}}
+	s := &Server{cfg: ServerConfig{Allocator: a, Principal: ByAddress}}
 	s.cfg.fill()
 	return s
 }
