@@ -171,7 +171,7 @@ func TestClassify6(t *testing.T) {
 		{"SCOPE-4489-1", "ff32:ff:a12:34ff:fe56:7890:8000:1", "link-scoped scope=link-local malloc=link-local scop=2 flags=--PT group=dynamic dynamic=malloc"},
 		{"SCOPE-LIB-10 plen 255, scop 3", "ff33:ff:a12:34ff:fe56:7890:8000:1", "invalid scope=realm-local malloc=local scop=3 flags=--PT group=dynamic dynamic=none"},
 		{"SCOPE-3306-2", "ff3e:30:3ffe:ffff:1::8000:1", "unicast-prefix scope=global malloc=global scop=E flags=--PT unicast=3ffe:ffff:1::/48 group=dynamic dynamic=malloc"},
-		{"SCOPE-3306-2 masked", "ff38:20:2001:db8:ffff:ffff:4000:1", "unicast-prefix scope=organization-local malloc=organization-local scop=8 flags=--PT unicast=2001:db8::/32 group=permanent-group-id dynamic=none"},
+		{"SCOPE-3306-2 SCOPE-3307-3 masked", "ff38:20:2001:db8:ffff:ffff:4000:1", "unicast-prefix scope=organization-local malloc=organization-local scop=8 flags=--PT unicast=2001:db8::/32 group=permanent-group-id dynamic=none"},
 		{"SCOPE-3306-2 plen 64", "ff3e:40:2001:db8::8000:1", "unicast-prefix scope=global malloc=global scop=E flags=--PT unicast=2001:db8::/64 group=dynamic dynamic=malloc"},
 		{"SCOPE-3306-2 plen 65", "ff3e:41:2001:db8::8000:1", "invalid scope=global malloc=global scop=E flags=--PT group=dynamic dynamic=none"},
 		// Rule 8.

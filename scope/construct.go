@@ -27,18 +27,18 @@ func GLOPPrefix(as uint32) (netip.Prefix, error) {
 // [ErrTooLong] if it has more than 24 bits, and [ErrNotGlobal] if it overlaps
 // with addresses that are not globally unique.
 func UnicastPrefix4(p netip.Prefix) (netip.Prefix, error) {
-	e := &Error{Op: "make multicast prefix of", Text: p.String()}
+	fail := func(want string, cause error) (netip.Prefix, error) {
+		return netip.Prefix{}, &Error{"make multicast prefix of", p.String(), want, cause}
+	}
 	switch {
 	case !p.IsValid() || !p.Addr().Is4():
-		e.Want, e.Err = "an IPv4 prefix", ErrInvalid
+		return fail("an IPv4 prefix", ErrInvalid)
 	case p.Bits() > 24:
-		e.Want, e.Err = "a prefix of 24 bits or fewer", ErrTooLong
+		return fail("a prefix of 24 bits or fewer", ErrTooLong)
 	case !global4(p):
-		e.Want, e.Err = "a globally unique unicast prefix", ErrNotGlobal
-	default:
-		return netip.PrefixFrom(addr4(234<<24|number4(p.Masked().Addr())>>8), p.Bits()+8), nil
+		return fail("a globally unique unicast prefix", ErrNotGlobal)
 	}
-	return netip.Prefix{}, e
+	return netip.PrefixFrom(addr4(234<<24|number4(p.Masked().Addr())>>8), p.Bits()+8), nil
 }
 
 // UnicastPrefix6 returns the multicast /96 of a scop that the owner of an IPv6
@@ -49,40 +49,37 @@ func UnicastPrefix4(p netip.Prefix) (netip.Prefix, error) {
 // [ErrNotUnicast] if p is multicast, and [ErrScopeExceeded] if p is link-local
 // and scop above 2, or p is site-local and scop above 5.
 func UnicastPrefix6(p netip.Prefix, scop uint8) (netip.Prefix, error) {
-	e := &Error{Op: "make multicast prefix of", Text: p.String() + " scop " + strconv.Itoa(int(scop))}
-	if !unicast6(p, scop, e) {
-		return netip.Prefix{}, e
+	fail := func(want string, cause error) (netip.Prefix, error) {
+		return netip.Prefix{}, &Error{"make multicast prefix of", p.String() + " scop " + strconv.Itoa(int(scop)), want, cause}
+	}
+	if want, cause := unicast6(p, scop); cause != nil {
+		return fail(want, cause)
 	}
 	b := p.Masked().Addr().As16()
 	switch {
 	case b[0] == 0xff && p.Bits() >= 8:
-		e.Want, e.Err = "a unicast prefix", ErrNotUnicast
+		return fail("a unicast prefix", ErrNotUnicast)
 	case p.Bits() >= 10 && b[0] == 0xfe && b[1]&0xc0 == 0x80 && scop > 2:
-		e.Want, e.Err = "scop 2 or less for a link-local prefix", ErrScopeExceeded
+		return fail("scop 2 or less for a link-local prefix", ErrScopeExceeded)
 	case p.Bits() >= 10 && b[0] == 0xfe && b[1]&0xc0 == 0xc0 && scop > 5:
-		e.Want, e.Err = "scop 5 or less for a site-local prefix", ErrScopeExceeded
-	default:
-		out := [16]byte{0xff, 0x30 | scop, 0, byte(p.Bits())}
-		copy(out[4:], b[:8])
-		return netip.PrefixFrom(netip.AddrFrom16(out), 96), nil
+		return fail("scop 5 or less for a site-local prefix", ErrScopeExceeded)
 	}
-	return netip.Prefix{}, e
+	out := [16]byte{0xff, 0x30 | scop, 0, byte(p.Bits())}
+	copy(out[4:], b[:8])
+	return netip.PrefixFrom(netip.AddrFrom16(out), 96), nil
 }
 
-// unicast6 checks what all constructors from IPv6 prefixes require and fills
-// in e.
-func unicast6(p netip.Prefix, scop uint8, e *Error) bool {
+// unicast6 checks what both constructors from IPv6 prefixes require.
+func unicast6(p netip.Prefix, scop uint8) (want string, cause error) {
 	switch {
 	case !p.IsValid() || !p.Addr().Is6() || p.Addr().Is4In6():
-		e.Want, e.Err = "an IPv6 prefix", ErrInvalid
+		return "an IPv6 prefix", ErrInvalid
 	case p.Bits() < 1 || p.Bits() > 64:
-		e.Want, e.Err = "a prefix of 1..64 bits", ErrBadLength
+		return "a prefix of 1..64 bits", ErrBadLength
 	case scop < 1 || scop > 14:
-		e.Want, e.Err = "a scop in 1..14", ErrBadScop
-	default:
-		return true
+		return "a scop in 1..14", ErrBadScop
 	}
-	return false
+	return "", nil
 }
 
 // EmbeddedRPPrefix returns the multicast prefix of a scop whose rendezvous
@@ -94,22 +91,23 @@ func unicast6(p netip.Prefix, scop uint8, e *Error) bool {
 // not in 1..15, [ErrBadScop] if scop is not in 1..14, and [ErrBadRP] if the
 // address is link-local, in ::/16 or multicast.
 func EmbeddedRPPrefix(p netip.Prefix, riid, scop uint8) (netip.Prefix, error) {
-	e := &Error{Op: "make embedded-RP prefix of", Text: p.String() + " RIID " + strconv.Itoa(int(riid)) + " scop " + strconv.Itoa(int(scop))}
-	if !unicast6(p, scop, e) {
-		return netip.Prefix{}, e
+	fail := func(want string, cause error) (netip.Prefix, error) {
+		text := p.String() + " RIID " + strconv.Itoa(int(riid)) + " scop " + strconv.Itoa(int(scop))
+		return netip.Prefix{}, &Error{"make embedded-RP prefix of", text, want, cause}
+	}
+	if want, cause := unicast6(p, scop); cause != nil {
+		return fail(want, cause)
 	}
 	b := p.Masked().Addr().As16()
 	switch {
 	case riid < 1 || riid > 15:
-		e.Want, e.Err = "a RIID in 1..15", ErrBadRIID
+		return fail("a RIID in 1..15", ErrBadRIID)
 	case !possibleRP(netip.AddrFrom16(b)):
-		e.Want, e.Err = "a prefix of routable unicast addresses", ErrBadRP
-	default:
-		out := [16]byte{0xff, 0x70 | scop, riid, byte(p.Bits())}
-		copy(out[4:], b[:8])
-		return netip.PrefixFrom(netip.AddrFrom16(out), 32+p.Bits()), nil
+		return fail("a prefix of routable unicast addresses", ErrBadRP)
 	}
-	return netip.Prefix{}, e
+	out := [16]byte{0xff, 0x70 | scop, riid, byte(p.Bits())}
+	copy(out[4:], b[:8])
+	return netip.PrefixFrom(netip.AddrFrom16(out), 32+p.Bits()), nil
 }
 
 // SSMRange4 returns the source-specific addresses that a sending host chooses

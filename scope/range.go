@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/big"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -273,7 +274,7 @@ func (r Range) appendTo(b []byte) []byte {
 		return b
 	}
 	if p, ok := r.Prefix(); ok {
-		return append(b, p.String()[len(p.Addr().String()):]...)
+		return strconv.AppendInt(append(b, '/'), int64(p.Bits()), 10)
 	}
 	return r.last.AppendTo(append(b, '-'))
 }

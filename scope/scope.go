@@ -56,19 +56,18 @@ func (s Scope) ID() ID { return s.Range.first }
 // if k is not in 0..255, [ErrTooSmall] if that address lies below the first
 // one, and [ErrInvalid] for the zero Scope.
 func (s Scope) Relative(k int) (netip.Addr, error) {
-	e := &Error{Op: "relative address " + strconv.Itoa(k) + " of", Text: s.Range.String()}
+	fail := func(want string, cause error) (netip.Addr, error) {
+		return netip.Addr{}, &Error{"relative address " + strconv.Itoa(k) + " of", s.Range.String(), want, cause}
+	}
 	switch {
 	case !s.Range.IsValid():
-		e.Want, e.Err = "a valid scope", ErrInvalid
-		return netip.Addr{}, e
+		return fail("a valid scope", ErrInvalid)
 	case k < 0 || k >= relativeCount:
-		e.Want, e.Err = "an offset in 0..255", ErrBadOffset
-		return netip.Addr{}, e
+		return fail("an offset in 0..255", ErrBadOffset)
 	}
 	r := s.Range.span()
 	if r.last.Sub(r.first).Less(U128(uint64(k))) {
-		e.Want, e.Err = "a scope with more addresses", ErrTooSmall
-		return netip.Addr{}, e
+		return fail("a scope with more addresses", ErrTooSmall)
 	}
 	return numberAddr(r.last.Sub(U128(uint64(k))), s.Range.Is4()), nil
 }

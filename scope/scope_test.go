@@ -145,6 +145,12 @@ func TestScopeText(t *testing.T) {
 	}
 	checkScopeText(t, Scope{Range: MustRange("239.1.0.0", "239.1.5.7"), TTL: 0, Divisible: true, Names: names})
 	checkScopeText(t, Scope{})
+	if got := (Scope{Range: MustRange("239.1.0.0", "239.1.255.255"), TTL: DefaultTTL}).String(); got != "239.1.0.0/16 ttl 255" {
+		t.Errorf("SCOPE-3559-2: an unnamed scope is %s", got)
+	}
+	if got := (Scope{Range: MustRange("239.1.0.5", "239.1.3.7")}).String(); got != "239.1.0.5-239.1.3.7 ttl 0" {
+		t.Errorf("SCOPE-2776-3: a scope that is no prefix is %s", got)
+	}
 
 	s, err := ParseScope(" 239.255.0.0/16 ")
 	if err != nil || s.TTL != DefaultTTL || s.Range != IPv4Local().Range {

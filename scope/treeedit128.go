@@ -324,8 +324,10 @@ func (t *tree128) release(l *leaf128) {
 	}
 	l.parent, l.n, l.lo, l.hi = nil, 0, max128, min128
 	t.leaves--
-	if len(t.freeLeaves) <= t.leaves { // memory stays in proportion
-		t.freeLeaves = append(t.freeLeaves, l)
+	t.freeLeaves = append(t.freeLeaves, l)
+	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion
+		t.freeLeaves[n-1] = nil
+		t.freeLeaves = t.freeLeaves[:n-1]
 	}
 }
 

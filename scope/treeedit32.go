@@ -322,8 +322,10 @@ func (t *tree32) release(l *leaf32) {
 	}
 	l.parent, l.n, l.lo, l.hi = nil, 0, max32, min32
 	t.leaves--
-	if len(t.freeLeaves) <= t.leaves { // memory stays in proportion
-		t.freeLeaves = append(t.freeLeaves, l)
+	t.freeLeaves = append(t.freeLeaves, l)
+	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion
+		t.freeLeaves[n-1] = nil
+		t.freeLeaves = t.freeLeaves[:n-1]
 	}
 }
 
