@@ -237,3 +237,26 @@ func TestRouterConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestIPv6Flags: each range of IPv6 in use is a scope of its own, one for each
+// combination of flags. MZAP-A-36.
+func TestIPv6Flags(t *testing.T) {
+	c := rigConfig()
+	for i := range c.Interfaces {
+		c.Interfaces[i].Addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i + 1)})
+	}
+	c.Scopes = []mzap.Boundary{{Scope: scope.IPv6(3), Interfaces: []int{5}}}
+	for _, p := range []string{"ff08::/16", "ff18::/16"} {
+		c.Scopes = append(c.Scopes, mzap.Boundary{Scope: scope.Scope{Range: scope.RangeOf(netip.MustParsePrefix(p))}, Interfaces: []int{5}})
+	}
+	r, err := mzap.NewRouter(c, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &rig{t, r, epoch}
+	for _, b := range c.Scopes[1:] {
+		if msgs, _ := g.next(mzap.ZAM, b.Scope.Range); len(msgs) == 0 {
+			t.Errorf("%v is not announced", b.Scope.Range)
+		}
+	}
+}
