@@ -89,12 +89,10 @@ func BenchmarkMemory(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		p, leases := full(b, n, time.Hour)
-		leases = nil
+		p, _ := full(b, n, time.Hour)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/lease")
 		runtime.KeepAlive(p)
-		_ = leases
 	}
 }

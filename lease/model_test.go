@@ -67,13 +67,12 @@ func (m *model) until(a netip.Addr, t time.Time, except *rectangle) time.Time {
 }
 
 type wanted struct {
-	n1, n2         int
-	s1, s2         time.Time
-	d1, d2         time.Duration
-	addrs          []netip.Addr
-	start, end     time.Time // answer
-	count          int
-	mustNot, exact bool
+	n1, n2     int
+	s1, s2     time.Time
+	d1, d2     time.Duration
+	addrs      []netip.Addr
+	start, end time.Time // answer
+	count      int
 }
 
 // answer works out what the pool must grant: the earliest start, the largest

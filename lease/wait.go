@@ -170,15 +170,19 @@ func (k *keeper) next(ctx context.Context, old *tenure, left time.Duration) (*te
 	req.Key, req.ID = "", ""
 	until, cancel := context.WithDeadline(ctx, old.lease.End)
 	defer cancel()
+	why := error(ErrNone)
 	var l Lease
-	var err error
 	for wait := max(left/16, time.Second); ; {
+		var err error
 		if l, err = AllocateWait(until, k.a, req); err == nil {
 			break
 		}
+		if until.Err() == nil {
+			why = err
+		}
 		if sleep(until, wait) != nil {
 			old.stop()
-			return nil, err
+			return nil, why
 		}
 	}
 	next := k.start(ctx, l)
