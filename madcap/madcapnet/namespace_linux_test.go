@@ -110,7 +110,9 @@ func play(t *testing.T, role string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewClient(ClientConfig{Interface: ifi, Protocol: madcap.ClientConfig{First: true}})
+	// The first IPv6 datagram over a new cable may be lost.
+	retransmit := []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}
+	c, err := NewClient(ClientConfig{Interface: ifi, Protocol: madcap.ClientConfig{First: true, Retransmit: retransmit}})
 	if err != nil {
 		t.Fatal(err)
 	}
