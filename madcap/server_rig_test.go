@@ -16,15 +16,17 @@ import (
 
 // The places and names of the server tests.
 var (
-	srvStart  = time.Unix(1700000000, 0).UTC()
-	srvAddr   = netip.MustParseAddr("198.51.100.1") // of the server under test
-	srvSecond = netip.MustParseAddr("198.51.100.2") // its other address
-	srvOther  = netip.MustParseAddr("203.0.113.7")  // another server
-	srvClient = netip.MustParseAddrPort("192.0.2.10:40000")
-	srvGroup  = netip.MustParseAddr("239.255.255.254")
-	srvGroup6 = netip.MustParseAddr("ff03:ffff:ffff:ffff:ffff:ffff:ffff:fffe")
-	srvScope  = netip.MustParseAddr("239.192.0.0") // what clients ask for
-	srvLease  = madcap.LeaseIdentifier("\x00lease one 123456")
+	srvStart     = time.Unix(1700000000, 0).UTC()
+	srvAddr      = netip.MustParseAddr("198.51.100.1") // of the server under test
+	srvSecond    = netip.MustParseAddr("198.51.100.2") // its other address
+	srvOther     = netip.MustParseAddr("203.0.113.7")  // another server
+	srvClient    = netip.MustParseAddrPort("192.0.2.10:40000")
+	srvElsewhere = netip.MustParseAddrPort("192.0.2.99:9") // another client
+	srvLocal     = netip.MustParseAddr("239.255.0.0")      // Scope ID of the Local Scope
+	srvGroup     = netip.MustParseAddr("239.255.255.254")
+	srvGroup6    = netip.MustParseAddr("ff03:ffff:ffff:ffff:ffff:ffff:ffff:fffe")
+	srvScope     = netip.MustParseAddr("239.192.0.0") // what clients ask for
+	srvLease     = madcap.LeaseIdentifier("\x00lease one 123456")
 )
 
 // srvRig drives a server with an allocator in virtual time. It checks of every

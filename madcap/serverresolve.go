@@ -193,7 +193,7 @@ func (o *Outcome) addresses() int {
 
 // wholeSeconds cuts a length of time to what a message can tell.
 func wholeSeconds(d time.Duration) time.Duration {
-	return min(d.Truncate(time.Second), math.MaxUint32*time.Second)
+	return max(0, min(d.Truncate(time.Second), math.MaxUint32*time.Second))
 }
 
 // ceilSecond rounds up to a whole second.
