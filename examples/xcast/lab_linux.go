@@ -251,7 +251,8 @@ func (t *topology) send(ctx context.Context, unicast bool) (result []traffic, er
 	}
 	for name := range t.nodes {
 		if strings.HasPrefix(name, "R") {
-			begin(name, "router", "-neighbours", t.speakers(name))
+			// Only R1 takes what came as link-layer multicast: from A.
+			begin(name, "router", "-neighbours", t.speakers(name), fmt.Sprintf("-multicast=%v", name == "R1"))
 		}
 	}
 	args := []string{"send", "-text", labMessage, "-dev", "R1", fmt.Sprintf("-unicast=%v", unicast),
