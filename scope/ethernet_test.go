@@ -77,12 +77,11 @@ func TestApart(t *testing.T) {
 		base := rapid.SampledFrom(bases).Draw(t, "base")
 		free, m := drawSet(t, base, "free")
 		// The used addresses lie elsewhere and collide with the free ones.
-		shift := U128(0)
-		if n := rapid.IntRange(0, 2).Draw(t, "shift"); base.Is4() {
-			shift = U128(uint64(n) << 23)
-		} else {
-			shift = U128(uint64(n) << 32)
+		bits := 32
+		if base.Is4() {
+			bits = 23
 		}
+		shift := U128(rapid.Uint64Range(0, 2).Draw(t, "shift")).shl(bits)
 		start := addrNumber(base)
 		if rapid.Bool().Draw(t, "up") && !start.Add(shift).Less(start) && (!base.Is4() || start.Lo+shift.Lo < 1<<32) {
 			start = start.Add(shift)

@@ -103,7 +103,6 @@ func (b *SetBuilder) accept(r Range) bool {
 // setWriter collects spans of one family in the form a Set keeps them.
 type setWriter struct {
 	is4    bool
-	sorted bool // what Set wants: ascending, disjoint, not touching
 	r4     []pair
 	r6     []span
 }
