@@ -202,8 +202,8 @@ func details(c Classification) (s []string) {
 var offsetNames = [...]string{
 	OffsetSAP: "session announcements (SAP)", OffsetMADCAP: "MADCAP servers, which allocate addresses",
 	OffsetSLP: "service location (SLPv2)", OffsetMZAP: "scope zone announcements (MZAP)",
-	OffsetDNSSD: "DNS service discovery", OffsetSSDP: "SSDP", OffsetDHCPv4: "DHCPv4 servers",
-	OffsetAAP: "allocation servers among themselves (AAP)", OffsetMBUS: "MBUS",
+	4: "DNS service discovery", 5: "SSDP", 6: "DHCPv4 servers",
+	OffsetAAP: "allocation servers among themselves (AAP)", 8: "MBUS",
 }
 
 // neighbours lists what matters among the addresses with the Ethernet address

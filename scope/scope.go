@@ -30,18 +30,14 @@ type Scope struct {
 }
 
 // Relative offsets assigned by IANA: the offset from the last address of a
-// scope at which a service listens in every scope (RFC 2365 section 9). Those
-// without a section here are known from the IANA registry.
+// scope at which a service listens in every scope (RFC 2365 section 9). Explain
+// knows some more.
 const (
 	OffsetSAP    = 0 // session announcements, RFC 2365 section 9
 	OffsetMADCAP = 1 // MADCAP servers, RFC 2730 section 2.10
 	OffsetSLP    = 2 // SLPv2 discovery, RFC 6308 section 3.4.2
 	OffsetMZAP   = 3 // MZAP, RFC 2776 section 7
-	OffsetDNSSD  = 4 // DNS service discovery
-	OffsetSSDP   = 5 // SSDP
-	OffsetDHCPv4 = 6 // DHCPv4
-	OffsetAAP    = 7 // AAP
-	OffsetMBUS   = 8 // MBUS
+	OffsetAAP    = 7 // AAP, IANA registry
 )
 
 // relativeCount is the number of addresses at the end of a scope that are

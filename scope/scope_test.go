@@ -25,7 +25,7 @@ func TestRelative(t *testing.T) {
 		{"SCOPE-5771-9 SLP in the Local Scope", IPv4Local(), OffsetSLP, "239.255.255.253", nil},
 		{"SCOPE-2365-8 MZAP in the Local Scope", IPv4Local(), OffsetMZAP, "239.255.255.252", nil},
 		{"SCOPE-2365-8 AAP in the Local Scope", IPv4Local(), OffsetAAP, "239.255.255.248", nil},
-		{"SCOPE-2365-8 MBUS in the Local Scope", IPv4Local(), OffsetMBUS, "239.255.255.247", nil},
+		{"SCOPE-2365-8 MBUS in the Local Scope", IPv4Local(), 8, "239.255.255.247", nil},
 		{"SCOPE-2908-1 the same offset in another scope", IPv4OrganizationLocal(), OffsetSLP, "239.195.255.253", nil},
 		{"SCOPE-2908-1 in a zone of 256 addresses", small, OffsetMZAP, "239.1.0.252", nil},
 		{"SCOPE-LIB-2 the first address of 256", small, 255, "239.1.0.0", nil},

@@ -102,9 +102,9 @@ func (b *SetBuilder) accept(r Range) bool {
 
 // setWriter collects spans of one family in the form a Set keeps them.
 type setWriter struct {
-	is4    bool
-	r4     []pair
-	r6     []span
+	is4 bool
+	r4  []pair
+	r6  []span
 }
 
 // newSetWriter returns a writer with room for n spans.
