@@ -17,7 +17,7 @@ import (
 var (
 	ErrTruncated = errors.New("message is cut short")                       // below 12 octets, a cut option, no End
 	ErrVersion   = errors.New("version is not 0")                           // section 2.1.1
-	ErrEnd       = errors.New("End is not the empty last option")           // section 3.1
+	ErrEnd       = errors.New("the last option is not an empty End")        // section 3.1
 	ErrTooLong   = errors.New("message does not fit a datagram")            // encoding only
 	ErrLength    = errors.New("length does not fit the option")             // value cut, or octets left over
 	ErrValue     = errors.New("value is not allowed")                       // the layout is right, the content is not

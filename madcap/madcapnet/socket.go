@@ -122,24 +122,6 @@ func addrPortOf(a net.Addr) (netip.AddrPort, error) {
 	return ap, nil
 }
 
-// parseControl reads a control message with the portable parser.
-func (s *socket) parseControl(in *inbound, oob []byte) {
-	if s.p4 != nil {
-		var cm ipv4.ControlMessage
-		if cm.Parse(oob) == nil {
-			in.to, _ = netip.AddrFromSlice(cm.Dst)
-			in.to = in.to.Unmap()
-			in.ifIndex = cm.IfIndex
-		}
-		return
-	}
-	var cm ipv6.ControlMessage
-	if cm.Parse(oob) == nil {
-		in.to, _ = netip.AddrFromSlice(cm.Dst)
-		in.ifIndex = cm.IfIndex
-	}
-}
-
 // write sends a datagram, from a certain address if from is valid and the
 // system can.
 func (s *socket) write(b []byte, to netip.AddrPort, from netip.Addr) error {
