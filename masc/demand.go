@@ -13,6 +13,9 @@ type Demand struct {
 	// the node.
 	Lifetime time.Duration
 
+	// Block is the largest prefix that is needed in one piece.
+	Block float64
+
 	// Used counts the addresses of a prefix that are in use; nil spreads InUse
 	// evenly.
 	Used func(Prefix) float64

@@ -50,7 +50,7 @@ func (s SamplePolicy) Grow(v *View) Plan {
 		if pending > 0 {
 			return Plan{}
 		}
-		return v.anywhere(PlanNew, max(want, s.FirstSize))
+		return v.anywhere(PlanNew, max(want, v.Demand.Block, s.FirstSize))
 	}
 	slices.SortFunc(own, func(a, b Holding) int {
 		return cmp.Or(cmp.Compare(a.Prefix.Size(), b.Prefix.Size()), a.Prefix.Compare(b.Prefix))
@@ -62,7 +62,8 @@ func (s SamplePolicy) Grow(v *View) Plan {
 			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
 		}
 	}
-	need := lengthFor(v.Family, max(want-have-pending, 1))
+	more := max(want-have-pending, v.Demand.Block, 1)
+	need := lengthFor(v.Family, more)
 	if len(own)+len(v.Pending) < s.MaxPrefixes {
 		taken := v.taken()
 		for _, h := range slices.Backward(own) {
@@ -70,12 +71,12 @@ func (s SamplePolicy) Grow(v *View) Plan {
 				return Plan{Kind: PlanNew, Prefix: n, Lifetime: v.Demand.Lifetime}
 			}
 		}
-		return v.anywhere(PlanNew, max(want-have-pending, 1))
+		return v.anywhere(PlanNew, more)
 	}
 	if pending > 0 {
 		return Plan{} // a claim that will change what can be done is under way
 	}
-	return v.anywhere(PlanReplace, want)
+	return v.anywhere(PlanReplace, max(want, v.Demand.Block))
 }
 
 // gain returns how many addresses p adds to what the domain has.

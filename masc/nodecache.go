@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package masc
+
+import (
+	"cmp"
+	"container/heap"
+)
+
+// entry is a claim in the cache, with the updated role.
+type entry struct {
+	claim  Claim
+	parent ID      // the parent domain it is about, as far as it is about one
+	from   PeerID  // who brought it
+	to     targets // to whom it is sent
+	dead   bool    // it no longer counts, and is kept only to be recognised (decision MASC-D-70)
+	forced bool    // WITHDRAW: because of a lost clash, or a parent's WITHDRAW
+	single bool    // WITHDRAW: of one claim that waited, and of nothing the origin holds
+}
+
+// counts reports whether the claim is neither over nor replaced.
+func (e *entry) counts(now int64) bool { return !e.dead && e.claim.expiry() > now }
+
+// live reports whether the claim counts and its prefix has not become free.
+func (e *entry) live(now int64) bool { return e.counts(now) && e.claim.end() > now }
+
+// domain is what is known of the claims of one origin domain. There are few,
+// so they are searched one by one.
+type domain struct {
+	id      ID
+	entries []entry
+	sweep   int64 // when the first of them can be forgotten
+	place   int   // in the heap
+}
+
+// cache holds claims by origin domain and forgets them in time.
+type cache struct {
+	domains map[ID]*domain
+	sweeps  sweepHeap
+	skew    int64
+	size    int
+}
+
+func (c *cache) init(skew int64) { c.domains, c.skew = make(map[ID]*domain), skew }
+
+// sameKey reports whether a and b are versions of the same claim (decision
+// MASC-D-70); the origin domain is known to be the same.
+func sameKey(a, b *Claim) bool {
+	return a.Prefix == b.Prefix && a.Type == b.Type && (a.Role == Child) == (b.Role == Child) &&
+		(a.Node == b.Node || a.Type == PrefixInUse || a.Type == PrefixManaged)
+}
+
+// newer reports whether a replaces b, which has the same key.
+func newer(a, b *Claim) bool {
+	if a.Timestamp != b.Timestamp {
+		return a.Timestamp > b.Timestamp
+	}
+	if a.Deprecated != b.Deprecated {
+		return a.Deprecated
+	}
+	return cmp.Or(cmp.Compare(a.Lifetime, b.Lifetime), cmp.Compare(a.Holdtime, b.Holdtime)) > 0
+}
+
+// find returns the cached version of a claim, nil if there is none.
+func (d *domain) find(c *Claim) *entry {
+	if d == nil {
+		return nil
+	}
+	for i := range d.entries {
+		if sameKey(&d.entries[i].claim, c) {
+			return &d.entries[i]
+		}
+	}
+	return nil
+}
+
+// put stores e in the place of an older version of the same claim or beside
+// the others, and returns its place, which is valid until the next put.
+func (c *cache) put(e entry) (at *entry, fresh bool) {
+	d := c.domains[e.claim.Domain]
+	if d == nil {
+		d = &domain{id: e.claim.Domain, place: -1}
+		c.domains[d.id] = d
+	}
+	old := d.find(&e.claim)
+	if old == nil {
+		d.entries = append(d.entries, e)
+		old, fresh = &d.entries[len(d.entries)-1], true
+		c.size++
+	} else {
+		e.from = old.from // who is charged for it
+		*old = e
+	}
+	when := e.claim.expiry() + c.skew
+	switch {
+	case d.place < 0:
+		d.sweep = when
+		heap.Push(&c.sweeps, d)
+	case when < d.sweep:
+		d.sweep = when
+		heap.Fix(&c.sweeps, d.place)
+	}
+	return old, fresh
+}
+
+// forget removes what can be forgotten of the domain whose time has come, and
+// calls gone for each. It reports false if none has.
+func (c *cache) forget(now int64, gone func(*entry)) bool {
+	if len(c.sweeps) == 0 || c.sweeps[0].sweep > now {
+		return false
+	}
+	d := c.sweeps[0]
+	kept := d.entries[:0]
+	next := int64(1<<62 - 1)
+	for i := range d.entries {
+		if when := d.entries[i].claim.expiry() + c.skew; when > now {
+			kept = append(kept, d.entries[i])
+			next = min(next, when)
+		} else {
+			gone(&d.entries[i])
+			c.size--
+		}
+	}
+	clear(d.entries[len(kept):])
+	d.entries, d.sweep = kept, next
+	if len(kept) == 0 {
+		heap.Pop(&c.sweeps)
+		delete(c.domains, d.id)
+	} else {
+		heap.Fix(&c.sweeps, 0)
+	}
+	return true
+}
+
+// sweepHeap orders domains by when the first of their claims can be forgotten.
+type sweepHeap []*domain
+
+func (h sweepHeap) Len() int           { return len(h) }
+func (h sweepHeap) Less(i, j int) bool { return h[i].sweep < h[j].sweep }
+func (h sweepHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+func (h *sweepHeap) Push(x any) {
+	d := x.(*domain)
+	d.place = len(*h)
+	*h = append(*h, d)
+}
+func (h *sweepHeap) Pop() any {
+	last := len(*h) - 1
+	d := (*h)[last]
+	(*h)[last], *h = nil, (*h)[:last]
+	d.place = -1
+	return d
+}

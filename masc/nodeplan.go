@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package masc
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// plan asks the Policy what to claim, at both levels of every space.
+func (n *Node) plan() {
+	for i := range n.spaces {
+		sp := &n.spaces[i]
+		if !n.IsLeaf() {
+			n.planLevel(sp, using)
+		}
+		n.planLevel(sp, managing)
+	}
+}
+
+// planLevel carries plans out until the Policy has no more, a few at most.
+func (n *Node) planLevel(sp *space, l level) {
+	c := &sp.claimers[l]
+	if n.now.Before(c.quiet) {
+		return
+	}
+	c.unmet = 0
+	for range 4 {
+		v := n.view(sp, l)
+		if v.Demand.Want <= 0 {
+			return
+		}
+		p := n.cfg.Policy.Grow(v)
+		switch p.Kind {
+		case PlanNew, PlanReplace, PlanExpand:
+			if !n.schedule(sp, l, p, false) {
+				n.retry(sp, l)
+				return
+			}
+		case PlanHint:
+			n.hint(sp, l, p)
+			return
+		default:
+			return
+		}
+	}
+}
+
+// hint asks the parents for more space, once in a waiting period; at the level
+// of own use the parent is the domain itself.
+func (n *Node) hint(sp *space, l level, p Plan) {
+	c := &sp.claimers[l]
+	c.unmet = p.Prefix.Size()
+	n.retry(sp, l)
+	if l == using || sp.TopLevel {
+		return
+	}
+	own := n.cache.domains[n.cfg.Domain]
+	if own != nil && slices.ContainsFunc(own.entries, func(e entry) bool {
+		return e.claim.Type == NewClaim && e.claim.Prefix.IsHint() && e.counts(n.sec) && e.claim.Prefix.Bits() <= p.Prefix.Bits()
+	}) {
+		return
+	}
+	for _, parent := range n.parents {
+		if n.canClaim(sp, l, parent) {
+			n.stats.Hints++
+			h := Claim{Type: NewClaim, Role: Internal, Timestamp: StampOf(n.now), Lifetime: SecondsOf(n.cfg.Lifetime),
+				Holdtime: SecondsOf(n.cfg.Waiting), Domain: n.cfg.Domain, Node: n.cfg.Node, Prefix: p.Prefix}
+			n.keep(sp, NoPeer, &h, parent, toInternal|toParent)
+			n.replan = false // it changes nothing here
+			return
+		}
+	}
+}
+
+// renew asks the Policy about the prefixes that are due to be claimed again.
+func (n *Node) renew(sp *space, l level) {
+	c := &sp.claimers[l]
+	if !c.review.IsZero() && !c.review.After(n.now) {
+		c.review = time.Time{}
+		n.replan = true
+	}
+	var ready []Prefix
+	for p, at := range c.reclaim {
+		if !at.After(n.now) {
+			ready = append(ready, p)
+		}
+	}
+	slices.SortFunc(ready, Prefix.Compare)
+	for _, p := range ready {
+		n.renewOne(sp, l, c, p)
+	}
+}
+
+func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
+	n.stale = true
+	delete(c.reclaim, p)
+	held := n.holdings(sp, l)
+	i := slices.IndexFunc(held, func(h Holding) bool { return h.Prefix == p && !h.Deprecated })
+	if i < 0 || n.clashing(sp, l, p) {
+		return
+	}
+	for _, q := range n.pending {
+		if q.sp == sp && q.level == l && q.prefix.Overlaps(p) {
+			c.reclaim[p] = q.at.Add(time.Second) // when that is settled
+			return
+		}
+	}
+	v := n.view(sp, l)
+	plan := n.cfg.Policy.Renew(v, held[i])
+	switch plan.Kind {
+	case PlanExpand, PlanNew:
+		if src, ok := n.sourceOf(sp, l, p); ok && src.Deprecated {
+			n.deprecate(sp, l, held[i]) // nothing is prolonged in what the parent gives up
+			n.replan = true
+			return
+		}
+		if !n.schedule(sp, l, plan, p.Covers(plan.Prefix)) {
+			c.reclaim[p] = n.now.Add(max(n.cfg.Waiting/8, time.Second))
+		}
+	case PlanRelease:
+		n.release(sp, l, p)
+	default:
+		n.deprecate(sp, l, held[i])
+	}
+}
+
+// view shows one level of a space to the Policy.
+func (n *Node) view(sp *space, l level) *View {
+	v := &View{Now: n.now, Waiting: n.cfg.Waiting, Rand: n.cfg.Rand, Family: sp.Prefix.family,
+		Parents: n.sources(sp, l), Own: n.holdings(sp, l)}
+	for _, d := range n.cache.domains {
+		own := d.id == n.cfg.Domain
+		for i := range d.entries {
+			e := &d.entries[i]
+			c := &e.claim
+			if c.Type == Withdraw && c.Role == Parent && l == managing && e.counts(n.sec) && !own {
+				v.Others = append(v.Others, c.Prefix) // the parent does not have it any more
+			}
+			if e.dead || levelOf(c.Role) != l || c.Prefix.IsHint() ||
+				c.Type != PrefixInUse && c.Type != ClaimToExpand && c.Type != NewClaim || !sp.Prefix.Covers(c.Prefix) {
+				continue
+			}
+			switch {
+			case !own:
+				v.Others = d.remaining(v.Others, e)
+			case c.Type != PrefixInUse && e.counts(n.sec):
+				v.Pending = append(v.Pending, *c)
+			}
+		}
+	}
+	for _, p := range n.pending {
+		if p.sp == sp && p.level == l && !p.waiting {
+			v.Pending = append(v.Pending, Claim{Type: NewClaim, Domain: n.cfg.Domain, Node: n.cfg.Node, Prefix: p.prefix})
+		}
+	}
+	v.Demand = n.demand(sp, l)
+	return v
+}
+
+// remaining appends what is left of a prefix after the WITHDRAWs of its origin
+// that are not older than it.
+func (d *domain) remaining(dst []Prefix, e *entry) []Prefix {
+	var gone []Prefix
+	for i := range d.entries {
+		w := &d.entries[i]
+		if w.claim.Type == Withdraw && !w.single && levelOf(w.claim.Role) == levelOf(e.claim.Role) &&
+			w.claim.Timestamp >= e.claim.Timestamp && w.claim.Prefix.Overlaps(e.claim.Prefix) {
+			gone = append(gone, w.claim.Prefix)
+		}
+	}
+	if len(gone) == 0 || !e.claim.Prefix.IsContiguous() {
+		return append(dst, e.claim.Prefix)
+	}
+	return append(dst, FreeBlocks(e.claim.Prefix, gone)...)
+}
+
+// sources returns what can be claimed from at a level.
+func (n *Node) sources(sp *space, l level) []Source {
+	var list []Source
+	if l == using {
+		for _, h := range n.holdings(sp, managing) {
+			list = append(list, Source{Prefix: h.Prefix, Domain: n.cfg.Domain, End: h.End, Deprecated: h.Deprecated})
+		}
+		return list
+	}
+	if sp.TopLevel {
+		return []Source{{Prefix: sp.Prefix}}
+	}
+	for _, id := range n.parents {
+		d := n.cache.domains[id]
+		if d == nil {
+			continue
+		}
+		for i := range d.entries {
+			e := &d.entries[i]
+			if e.claim.Type == PrefixManaged && e.claim.Role == Parent && e.live(n.sec) && sp.Prefix.Covers(e.claim.Prefix) {
+				list = append(list, Source{Prefix: e.claim.Prefix, Domain: id, End: e.claim.End(), Deprecated: e.claim.Deprecated})
+			}
+		}
+	}
+	return list
+}
+
+// sourceOf returns the source that covers p and lasts longest, active ones
+// first.
+func (n *Node) sourceOf(sp *space, l level, p Prefix) (best Source, ok bool) {
+	for _, s := range n.sources(sp, l) {
+		if s.Prefix.Covers(p) && (!ok || best.Deprecated && !s.Deprecated ||
+			best.Deprecated == s.Deprecated && !best.End.IsZero() && (s.End.IsZero() || s.End.After(best.End))) {
+			best, ok = s, true
+		}
+	}
+	return best, ok
+}
+
+// demand returns what is needed at a level. What a domain with children needs
+// is what they and itself have claimed from it, what that will be when a claim
+// made now has waited, and what they have asked for.
+func (n *Node) demand(sp *space, l level) Demand {
+	d := sp.demand
+	if l == managing && !n.IsLeaf() {
+		hints := 0.0
+		d.Block = sp.claimers[using].unmet
+		used := n.childPrefixes(sp, &hints, &d.Block)
+		in := 0.0
+		for _, p := range used {
+			in += p.Size()
+		}
+		n.sample(sp, in)
+		d.InUse = in
+		d.Want = Predict(sp.samples, n.now.Add(n.cfg.Waiting)) + hints + sp.claimers[using].unmet
+		d.Used = func(p Prefix) float64 {
+			sum := 0.0
+			for _, q := range used {
+				if common, ok := p.Meet(q); ok {
+					sum += common.Size()
+				}
+			}
+			return sum
+		}
+	}
+	if d.Lifetime == 0 {
+		d.Lifetime = n.cfg.Lifetime
+	}
+	if d.Used == nil {
+		total := 0.0
+		for _, h := range n.holdings(sp, l) {
+			total += h.Prefix.Size()
+		}
+		d.Used = func(p Prefix) float64 { return d.InUse * p.Size() / max(total, 1) }
+	}
+	return d
+}
+
+// childPrefixes returns what the child domains and the domain itself hold or
+// claim of what the domain manages, without what another prefix of the same
+// domain covers, and adds up what was asked for and its largest piece.
+func (n *Node) childPrefixes(sp *space, hints, block *float64) []Prefix {
+	var list []Prefix
+	for _, d := range n.cache.domains {
+		for i := range d.entries {
+			e := &d.entries[i]
+			c := &e.claim
+			if c.Role != Child || !e.live(n.sec) {
+				continue
+			}
+			switch {
+			case c.Type == NewClaim && c.Prefix.IsHint():
+				if c.Domain != n.cfg.Domain {
+					*hints += c.Prefix.Size()
+					*block = max(*block, c.Prefix.Size())
+				}
+			case c.Type == PrefixInUse || c.Type == NewClaim || c.Type == ClaimToExpand:
+				if sp.Prefix.Covers(c.Prefix) && !d.covers(e, n.sec) {
+					list = append(list, c.Prefix)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// covers reports whether another claim of the domain at the same level covers
+// that of e.
+func (d *domain) covers(e *entry, now int64) bool {
+	for i := range d.entries {
+		o := &d.entries[i]
+		if o == e || o.claim.Type > NewClaim || o.claim.Type == ClaimDenied || o.claim.Role != e.claim.Role || !o.live(now) {
+			continue
+		}
+		if o.claim.Prefix.Covers(e.claim.Prefix) && (o.claim.Prefix != e.claim.Prefix || o.claim.Type < e.claim.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+// sample remembers the use of addresses, at most eight times in two waiting
+// periods.
+func (n *Node) sample(sp *space, use float64) {
+	if k := len(sp.samples); k > 0 && n.now.Sub(sp.samples[k-1].At) < n.cfg.Waiting/4 {
+		sp.samples[k-1].InUse = use
+		return
+	}
+	sp.samples = append(sp.samples, Sample{At: n.now, InUse: use})
+	if len(sp.samples) > 8 {
+		sp.samples = slices.Delete(sp.samples, 0, 1)
+	}
+}
+
+// refuses reports whether a claim of a child is to be denied, and until when one
+// would be accepted (sections 11.4.3 and 18).
+func (n *Node) refuses(c *Claim, end int64) (until Timestamp, refused bool) {
+	if own, ok := n.ownUse(c.Prefix); ok && own {
+		return c.Timestamp, true // decision MASC-D-61
+	}
+	if n.cfg.HardLimit > 0 || n.cfg.SoftLimit > 0 {
+		total := n.total(c)
+		if n.cfg.HardLimit > 0 && total > n.cfg.HardLimit {
+			return c.Timestamp, true
+		}
+		if n.cfg.SoftLimit > 0 && total >= n.cfg.SoftLimit {
+			n.alert(NoPeer, fmt.Errorf("masc: domain %v has and claims %.0f addresses", c.Domain, total))
+		}
+	}
+	if n.cfg.Deny != nil && n.cfg.Deny(*c) {
+		return c.Timestamp, true
+	}
+	if n.cfg.MaxLifetime > 0 {
+		end = min(end, max(n.sec, int64(c.Timestamp))+seconds(n.cfg.MaxLifetime))
+	}
+	return Timestamp(clamp(end)), c.end() > end
+}
+
+// ownUse reports whether the domain itself uses a part of p.
+func (n *Node) ownUse(p Prefix) (used, ok bool) {
+	d := n.cache.domains[n.cfg.Domain]
+	if d == nil {
+		return false, false
+	}
+	for i := range d.entries {
+		e := &d.entries[i]
+		if e.claim.Type == PrefixInUse && e.claim.Role == Child && e.live(n.sec) && e.claim.Prefix.Overlaps(p) {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// total returns how many addresses a child domain would have with a claim.
+func (n *Node) total(c *Claim) float64 {
+	sum := c.Prefix.Size()
+	if d := n.cache.domains[c.Domain]; d != nil {
+		for i := range d.entries {
+			e := &d.entries[i]
+			if e.claim.Role == Child && e.live(n.sec) && e.claim.Type.IsClaim() && e.claim.Type != ClaimDenied && !e.claim.Prefix.IsHint() &&
+				!c.Prefix.Covers(e.claim.Prefix) && !d.covers(e, n.sec) {
+				sum += e.claim.Prefix.Size()
+				if common, ok := c.Prefix.Meet(e.claim.Prefix); ok {
+					sum -= common.Size()
+				}
+			}
+		}
+	}
+	return sum
+}
