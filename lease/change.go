@@ -31,36 +31,57 @@ func (p *Pool) Change(ctx context.Context, l Lease, to Terms) (Lease, error) {
 	})
 }
 
-func (p *Pool) change(ctx context.Context, op string, l Lease, terms func(*record) Terms) (Lease, error) {
-	if err := ctx.Err(); err != nil {
+func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*record) Terms) (out Lease, err error) {
+	if err := p.admit(ctx, what, nil, l); err != nil {
 		return Lease{}, err
 	}
-	if err := p.admit(ctx, op, nil, l); err != nil {
-		return Lease{}, err
+	err = p.durably(ctx, what, func() (o *op, err error) {
+		out, o, err = p.changeOnce(ctx, what, l, terms)
+		return o, err
+	})
+	if err != nil {
+		out = Lease{}
 	}
+	return out, err
+}
+
+func (p *Pool) changeOnce(ctx context.Context, what string, l Lease, terms func(*record) Terms) (Lease, *op, error) {
 	now, skewed := p.begin()
 	defer p.mu.Unlock()
-	r, err := p.owned(ctx, op, l, now)
+	if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
+		return Lease{}, nil, err
+	}
+	r, err := p.owned(ctx, what, l, now)
+	switch {
+	case err != nil:
+		return Lease{}, nil, err
+	case r.state != leased:
+		return Lease{}, nil, notLeased(what)
+	case skewed != nil:
+		return Lease{}, nil, skewed
+	}
+	start, end, err := p.move(what, now, r, terms(r))
 	if err != nil {
-		return Lease{}, err
+		return Lease{}, nil, err
 	}
-	if r.state != leased {
-		return Lease{}, notLeased(op)
-	}
-	if skewed != nil {
-		return Lease{}, skewed
-	}
-	start, end, err := p.move(op, now, r, terms(r))
-	if err != nil {
-		return Lease{}, err
-	}
+	before := *r
 	switch {
 	case start != r.start:
 		p.t.restart(r, now, start, end)
 	case end != r.end:
 		p.t.retime(r, end, end.add(r.rest))
+	default:
+		return r.lease(), r.unsettled(), nil
 	}
-	return r.lease(), nil
+	return r.lease(), p.note(r, func() {
+		switch {
+		case r.slot < 0:
+		case start != before.start:
+			p.t.restart(r, p.latest, before.start, before.end)
+		default:
+			p.t.retime(r, before.end, before.gone)
+		}
+	}), nil
 }
 
 // move decides what becomes of the instants of r.

@@ -57,6 +57,14 @@ type Config struct {
 	// Policy judges every attempt to allocate, offer, change or release. Nil:
 	// all are admitted.
 	Policy Policy
+	// Store is where leases are kept over a restart, perhaps together with
+	// other pools. What a call has granted, changed or released is durable
+	// when the call returns. Nil: they live as long as the pool.
+	Store Store
+	// Damaged, if not nil, is told about entries of the store that cannot be
+	// read. Their addresses count as taken. It is called with the pool locked
+	// and must not call the pool.
+	Damaged func(key string, err error)
 	// Rand is where the choice of addresses and the lease identifiers come
 	// from; who can predict it can guess identifiers. The pool locks around
 	// its use. Nil: a ChaCha8 generator seeded by the system.

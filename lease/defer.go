@@ -15,9 +15,9 @@ const fetchTime = time.Minute
 // later turns the error of a decision into a [*TryLaterError] if the caller
 // would rather wait: it looks for the earliest start beyond the acceptable
 // ones, and reserves it.
-func (p *Pool) later(err error, who Principal, req *Request, q *query) error {
+func (p *Pool) later(err error, who Principal, req *Request, q *query) (*op, error) {
 	if !req.Retry || !errors.Is(err, ErrNone) || q.wish.start2 == never {
-		return err
+		return nil, err
 	}
 	wait := *q
 	wait.wish.start2 = never
@@ -25,12 +25,10 @@ func (p *Pool) later(err error, who Principal, req *Request, q *query) error {
 		wait.wish.start2 = wait.wish.end2 - 1
 	}
 	if p.decide(&wait) != nil {
-		return err
+		return nil, err
 	}
-	r := p.record(who, req, &wait, deferred)
-	r.gone = min(r.start.add(p.cfg.Skew+fetchTime), r.gone)
-	p.t.add(r, q.now, p.choice.fresh && wait.self == nil)
-	return p.putOff(r, req)
+	r, o := p.put(who, req, &wait, deferred, p.choice.start.add(p.cfg.Skew+fetchTime).sub(q.now))
+	return o, p.putOff(r, req)
 }
 
 // putOff returns the answer to a request whose time has not come yet.

@@ -61,14 +61,8 @@ type ID string
 // NewID returns a fresh random identifier of 17 octets: the MADCAP lease
 // identifier type 0 ("random") and 16 octets from rnd.
 func NewID(rnd *rand.Rand) ID {
-	var b [17]byte
-	for i := range 2 {
-		v := rnd.Uint64()
-		for j := range 8 {
-			b[1+8*i+j] = byte(v >> (8 * j))
-		}
-	}
-	return ID(b[:])
+	b := newSerial(rnd)
+	return ID(append([]byte{0}, b[:]...))
 }
 
 // String returns a placeholder, the same for every identifier but the empty

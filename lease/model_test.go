@@ -128,16 +128,19 @@ func (m *model) overlap() string {
 	return ""
 }
 
-// machine drives a pool and the model side by side.
+// machine drives a pool and the model side by side. With a store it restarts
+// the pool now and then; with several pools on it, each call goes to another.
 type machine struct {
 	model
-	pool  *Pool
-	now   time.Time
-	made  int
-	names []Principal
+	pool   *Pool
+	pools  []*Pool
+	config Config
+	now    time.Time
+	made   int
+	names  []Principal
 }
 
-func newMachine(t *rapid.T) *machine {
+func newMachine(t *rapid.T, store Store, pools int) *machine {
 	m := &machine{now: epoch, names: []Principal{{}, {Name: "a", By: ByHost}, {Name: "b", By: ByHost}}}
 	m.rest = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 10}).Draw(t, "rest")) * time.Second
 	m.longest = 60 * time.Second
@@ -148,18 +151,50 @@ func newMachine(t *rapid.T) *machine {
 	n := rapid.IntRange(1, 9).Draw(t, "addresses")
 	set := scope.MustSet(fmt.Sprintf("239.255.3.1-239.255.3.%d", n))
 	m.universe = slices.Collect(set.Addrs())
-	pool, err := NewPool(Config{
+	m.config = Config{
 		Sources:     []Source{{Scope: scope.IPv4Local(), Addrs: set}},
 		MaxLifetime: m.longest,
 		Guard:       guard,
 		Rand:        rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)),
 		Now:         func() time.Time { return m.now },
-	})
+		Store:       store,
+		Damaged:     func(key string, err error) { panic(fmt.Sprint(key, err)) },
+	}
+	for range pools {
+		m.pools = append(m.pools, m.open(t))
+	}
+	m.pool = m.pools[0]
+	return m
+}
+
+func (m *machine) open(t *rapid.T) *Pool {
+	p, err := NewPool(m.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.pool = pool
-	return m
+	return p
+}
+
+// shared reports that several pools use the store. Then each knows only some
+// of what has become free, and offers of its own.
+func (m *machine) shared() bool { return len(m.pools) > 1 }
+
+// turn makes the next call go to some pool.
+func (m *machine) turn(t *rapid.T) {
+	if m.shared() {
+		m.pool = m.pools[rapid.IntRange(0, len(m.pools)-1).Draw(t, "pool")]
+	}
+}
+
+// Restart forgets a pool and opens another on the same store.
+func (m *machine) Restart(t *rapid.T) {
+	if m.config.Store == nil {
+		t.Skip("no store")
+	}
+	i := rapid.IntRange(0, len(m.pools)-1).Draw(t, "which")
+	m.pools[i] = m.open(t)
+	m.pool = m.pools[i]
+	m.rects = slices.DeleteFunc(m.rects, func(r *rectangle) bool { return !r.hold.IsZero() })
 }
 
 func seconds(t *rapid.T, name string, a, b int) time.Duration {
@@ -212,6 +247,12 @@ func (m *machine) settle(t *rapid.T, w *wanted, ok bool, l Lease, err error, r *
 			t.Fatalf("LEASE-3.1-19: %v is not among the acceptable addresses", a)
 		}
 	}
+	if m.shared() {
+		if l.Start.Before(w.s1) || l.Start.After(w.s2) || len(r.addrs) < w.n1 || len(r.addrs) > w.n2 {
+			t.Fatalf("LEASE-3.1-2: granted %d addresses at %v, want %+v", len(r.addrs), l.Start, w)
+		}
+		w.start, w.count, w.end = l.Start, len(r.addrs), l.End
+	}
 	if !l.Start.Equal(w.start) || len(r.addrs) != w.count {
 		t.Fatalf("LEASE-3.1-16: granted %d addresses at %v, want %d at %v", len(r.addrs), l.Start, w.count, w.start)
 	}
@@ -226,6 +267,7 @@ func (m *machine) settle(t *rapid.T, w *wanted, ok bool, l Lease, err error, r *
 
 func (m *machine) Allocate(t *rapid.T) {
 	m.tidy(m.now)
+	m.turn(t)
 	req, w := m.request(t)
 	ctx, p := m.who(t)
 	ok := m.answer(w, nil)
@@ -236,6 +278,7 @@ func (m *machine) Allocate(t *rapid.T) {
 // AllocateByKey sends a request that may have been sent before.
 func (m *machine) AllocateByKey(t *rapid.T) {
 	m.tidy(m.now)
+	m.turn(t)
 	req, w := m.request(t)
 	ctx, p := m.who(t)
 	req.Key = rapid.SampledFrom([]string{"k1", "k2"}).Draw(t, "key")
@@ -255,7 +298,13 @@ func (m *machine) AllocateByKey(t *rapid.T) {
 	l, err := m.pool.Allocate(ctx, req)
 	if old != nil && ok && err == nil {
 		m.rects = slices.Delete(m.rects, i, i+1)
-		if same := slices.Collect(l.Addrs.Addrs()); w.n2 == 1 && len(old.addrs) == 1 && len(w.addrs) == len(m.universe) && !slices.Equal(same, old.addrs) {
+		left := *old // what is not taken again rests on
+		left.addrs = slices.DeleteFunc(slices.Clone(old.addrs), l.Addrs.Contains)
+		left.key, left.released = "", true
+		if len(left.addrs) > 0 {
+			m.rects = append(m.rects, &left)
+		}
+		if same := slices.Collect(l.Addrs.Addrs()); !m.shared() && w.n2 == 1 && len(old.addrs) == 1 && len(w.addrs) == len(m.universe) && !slices.Equal(same, old.addrs) {
 			if until := m.until(old.addrs[0], l.Start, nil); !until.Add(-m.rest).Before(l.Start.Add(w.d1)) {
 				t.Fatalf("LEASE-S-8: the same key got %v, had %v, which was free", same, old.addrs)
 			}
@@ -265,6 +314,9 @@ func (m *machine) AllocateByKey(t *rapid.T) {
 }
 
 func (m *machine) Offer(t *rapid.T) {
+	if m.shared() {
+		t.Skip("offers are each pool's own")
+	}
 	m.tidy(m.now)
 	req, w := m.request(t)
 	ctx, p := m.who(t)
@@ -311,6 +363,7 @@ func (m *machine) one(t *rapid.T) (*rectangle, Lease, context.Context) {
 		t.Skip("no lease")
 	}
 	r := rapid.SampledFrom(leases).Draw(t, "lease")
+	m.turn(t)
 	return r, Lease{ID: r.id, Family: IPv4}, WithPrincipal(context.Background(), r.who)
 }
 
@@ -352,6 +405,8 @@ func (m *machine) ChangeLifetime(t *rapid.T) {
 	}
 	got, err := m.pool.ChangeLifetime(ctx, l, Window{min, max})
 	switch {
+	case m.shared() && err == nil && !got.End.After(hi) && !got.End.Before(lo):
+		r.end = got.End
 	case !hi.Before(lo):
 		if err != nil || !got.End.Equal(hi) {
 			t.Fatalf("LEASE-3.2-9: end %v, %v, want %v", got.End, err, hi)
@@ -404,6 +459,8 @@ func (m *machine) ChangeStart(t *rapid.T) {
 	}
 	got, err := m.pool.ChangeStart(ctx, l, Window{w.s1, w.s2})
 	switch {
+	case m.shared() && !want.IsZero() && err == nil && !got.Start.Before(want) && !got.Start.After(w.s2):
+		r.start = got.Start
 	case !want.IsZero():
 		if err != nil || !got.Start.Equal(want) || !got.End.Equal(r.end) {
 			t.Fatalf("LEASE-3.10-7: %v..%v, %v, want %v..%v", got.Start, got.End, err, want, r.end)
@@ -434,6 +491,9 @@ func (m *machine) Check(t *rapid.T) {
 			live[r.id] = r
 		}
 	}
+	if m.shared() {
+		return // a pool sees what others have done when it has to
+	}
 	for _, p := range m.names {
 		for l, err := range m.pool.Leases(WithPrincipal(context.Background(), p), Filter{}) {
 			r := live[l.ID]
@@ -454,5 +514,15 @@ func (m *machine) Check(t *rapid.T) {
 // TestPoolAgainstModel runs random operations on a pool and on a slice of
 // rectangles. More of them: go test -rapid.checks=10000.
 func TestPoolAgainstModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { t.Repeat(rapid.StateMachineActions(newMachine(t))) })
+	rapid.Check(t, func(t *rapid.T) { t.Repeat(rapid.StateMachineActions(newMachine(t, nil, 1))) })
+}
+
+// The same with a store and restarts: LEASE-2908.3-2, LEASE-S-2.
+func TestStoredPoolAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { t.Repeat(rapid.StateMachineActions(newMachine(t, &MemoryStore{}, 1))) })
+}
+
+// The same with two pools on one store: LEASE-S-4, LEASE-S-9.
+func TestTwoPoolsAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { t.Repeat(rapid.StateMachineActions(newMachine(t, &MemoryStore{}, 2))) })
 }

@@ -4,6 +4,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -25,8 +26,9 @@ type Pool struct {
 	cfg    Config
 	zoneOf map[scope.ID]*zone
 	t      *table
-	choice choice  // reused by every decision
-	latest instant // the latest instant ever acted upon
+	j      *journal // nil: no store
+	choice choice   // reused by every decision
+	latest instant  // the latest instant ever acted upon
 }
 
 // NewPool returns a pool with nothing granted.
@@ -48,6 +50,12 @@ func NewPool(c Config) (*Pool, error) {
 	}
 	if len(p.t.zones) == 0 {
 		return nil, &Error{Op: "configure", Want: "a scope", Err: ErrScope}
+	}
+	if c.Store != nil {
+		p.j = newJournal(c.Store, c.Damaged)
+		if err := p.open(context.Background()); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -83,55 +91,93 @@ func (p *Pool) Allocate(ctx context.Context, req Request) (Lease, error) {
 }
 
 // Offer implements [Offerer]. Without an identifier in the request the offer
-// gets a new one.
+// gets a new one. Offers are not kept in a store.
 func (p *Pool) Offer(ctx context.Context, req Request, hold time.Duration) (Lease, error) {
 	return p.reserve(ctx, "offer", &req, offered, hold)
 }
 
+// conflictsMost is how often an operation is tried while other pools keep
+// writing what it depends on.
+const conflictsMost = 16
+
+// durably calls do, which returns what it has queued for the store, until
+// that is durable or do fails.
+func (p *Pool) durably(ctx context.Context, what string, do func() (*op, error)) error {
+	for range conflictsMost {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		o, err := do()
+		if failed := p.settle(ctx, o); failed == nil {
+			return err
+		} else if failed != errRetry {
+			return failed
+		}
+	}
+	return &Error{Op: what, Err: ErrConflict}
+}
+
 // reserve makes a record of the given state, or finds the one that the
 // request has made before.
-func (p *Pool) reserve(ctx context.Context, op string, req *Request, as state, hold time.Duration) (Lease, error) {
-	if err := ctx.Err(); err != nil {
+func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state, hold time.Duration) (l Lease, err error) {
+	if err := p.admit(ctx, what, req, Lease{}); err != nil {
 		return Lease{}, err
 	}
-	if err := p.admit(ctx, op, req, Lease{}); err != nil {
-		return Lease{}, err
+	if p.j == nil {
+		if err := ctx.Err(); err != nil {
+			return Lease{}, err
+		}
+		l, _, err = p.reserveOnce(ctx, what, req, as, hold)
+		return l, err
 	}
+	err = p.durably(ctx, what, func() (o *op, err error) {
+		l, o, err = p.reserveOnce(ctx, what, req, as, hold)
+		return o, err
+	})
+	if err != nil {
+		l = Lease{}
+	}
+	return l, err
+}
+
+func (p *Pool) reserveOnce(ctx context.Context, what string, req *Request, as state, hold time.Duration) (Lease, *op, error) {
 	who := PrincipalFrom(ctx)
 	now, err := p.begin()
 	defer p.mu.Unlock()
 	if err != nil {
-		return Lease{}, err
+		return Lease{}, nil, err
 	}
-	q := query{op: op, now: now, who: who, rest: p.cfg.Guard, rnd: p.cfg.Rand}
+	q := query{op: what, now: now, who: who, rest: p.cfg.Guard, rnd: p.cfg.Rand}
 	if err := p.check(req, &q); err != nil {
-		return Lease{}, err
+		return Lease{}, nil, err
+	}
+	if p.j != nil {
+		if err := p.catchUp(ctx, requestNames(who, req)...); err != nil {
+			return Lease{}, nil, err
+		}
 	}
 	earlier, again, err := p.earlier(who, req, now)
 	if err != nil {
-		return Lease{}, &Error{Op: op, Param: ParamID, Want: "an identifier that no lease has", Err: err}
+		return Lease{}, nil, &Error{Op: what, Param: ParamID, Want: "an identifier that no lease has", Err: err}
 	}
 	if again {
-		return earlier.lease(), nil
+		return earlier.lease(), earlier.unsettled(), nil
 	}
 	if earlier != nil {
 		if earlier.state == deferred && now < earlier.start {
-			return Lease{}, p.putOff(earlier, req)
+			return Lease{}, earlier.unsettled(), p.putOff(earlier, req)
 		}
 		q.self, q.prefer = earlier, slices.Collect(earlier.spans)
 	}
 	if err := p.limit(&q); err != nil {
-		return Lease{}, err
+		return Lease{}, nil, err
 	}
-	if err := p.decide(&q); err != nil {
-		return Lease{}, p.later(err, who, req, &q)
+	if err := p.decideFresh(ctx, &q); err != nil {
+		o, err := p.later(err, who, req, &q)
+		return Lease{}, o, err
 	}
-	r := p.record(who, req, &q, as)
-	if as == offered {
-		r.gone = min(now.add(hold), r.gone)
-	}
-	p.t.add(r, now, p.choice.fresh && q.self == nil)
-	return r.lease(), nil
+	r, o := p.put(who, req, &q, as, hold)
+	return r.lease(), o, nil
 }
 
 // check looks at the parameters of a request in the order of RFC 2771 section
@@ -180,14 +226,14 @@ func (p *Pool) zone(op string, f Family, id scope.ID) (*zone, error) {
 		return nil, &Error{Op: op, Param: ParamFamily, Got: f.String(), Want: "IPv4 or IPv6", Err: ErrFamily}
 	case !id.IsValid():
 		for _, z := range p.t.zones {
-			if z.family == f {
+			if z.family == f && !z.hidden {
 				return z, nil
 			}
 		}
 		return nil, &Error{Op: op, Param: ParamScope, Want: "a scope, as there is none of " + f.String() + " by default", Err: ErrScope}
 	}
 	z := p.zoneOf[id]
-	if z == nil || f != 0 && z.family != f {
+	if z == nil || z.hidden || f != 0 && z.family != f {
 		return nil, &Error{Op: op, Param: ParamScope, Got: id.String(), Want: "a scope that is served here", Err: ErrScope}
 	}
 	return z, nil
@@ -240,12 +286,157 @@ func (p *Pool) decide(q *query) error {
 	err := p.t.decide(q, &p.choice)
 	if err != nil && len(q.zone.queue) > 0 && q.zone.queue[0].gone <= q.now {
 		p.t.sweep(q.now, len(q.zone.queue))
-		return p.decide(q)
+		err = p.t.decide(q, &p.choice)
+	}
+	if err == nil && p.j != nil {
+		err = p.trim(q)
 	}
 	return err
 }
 
-// record makes the record that the decision is about, in the place of q.self.
+// trim drops addresses from the choice until all pages it touches can be
+// written in one commit.
+func (p *Pool) trim(q *query) error {
+	budget := p.j.most - 2
+	if q.self != nil {
+		budget -= len(pagesOf(q.self))
+	}
+	pages := map[number]bool{}
+	picks, count := p.choice.picks, 0
+	kept := picks[:0]
+	for _, k := range picks {
+		for at := k.first; ; {
+			page := pageSpan(pageOf(at))
+			if !pages[page.first] {
+				if len(pages) >= budget {
+					k.last = at.Sub(one)
+					break
+				}
+				pages[page.first] = true
+			}
+			if !page.last.Less(k.last) {
+				break
+			}
+			at = page.last.Add(one)
+		}
+		if !k.last.Less(k.first) {
+			kept = append(kept, k)
+			count += k.size()
+		}
+	}
+	p.choice.picks = kept
+	if count < q.least {
+		return &Error{Op: q.op, Param: ParamCount, Want: "fewer addresses, or in fewer places", Err: ErrNone}
+	}
+	return nil
+}
+
+// decideFresh is decide, once more on what the store has if nothing is to be
+// had by what the pool remembers.
+func (p *Pool) decideFresh(ctx context.Context, q *query) error {
+	asked := *q
+	err := p.decide(q)
+	if err == nil || p.j == nil || p.j.exclusive || !errors.Is(err, ErrNone) || len(p.j.queue) > 0 || p.j.leading {
+		return err
+	}
+	if err := p.loadAll(ctx); err != nil {
+		return err
+	}
+	*q = asked
+	return p.decide(q)
+}
+
+// put makes the record that the decision is about, in the place of q.self, and
+// adds it.
+func (p *Pool) put(who Principal, req *Request, q *query, as state, hold time.Duration) (*record, *op) {
+	old := q.self
+	r := p.record(who, req, q, as)
+	if as != leased {
+		r.gone = min(q.now.add(hold), r.gone)
+	}
+	if p.j != nil && as != offered {
+		r.stored = &stored{serial: newSerial(q.rnd)}
+	}
+	resting := p.keepResting(old, r, q.now)
+	p.t.add(r, q.now, p.choice.fresh && old == nil)
+	o := p.note(r, func() {
+		p.t.remove(r)
+		if resting != nil {
+			p.t.remove(resting)
+		}
+		if old != nil && old.state != offered {
+			p.restore(old)
+		}
+	})
+	if o != nil && old != nil && old.stored != nil {
+		o.pages = append(o.pages, pagesOf(old)...)
+	}
+	return r, o
+}
+
+// keepResting lets those addresses of old rest on, a lease that is over, that
+// r does not take again.
+func (p *Pool) keepResting(old, r *record, now instant) *record {
+	if old == nil || old.state != leased && old.state != released {
+		return nil
+	}
+	var left []span
+	for s := range old.spans {
+		next := s.first
+		for taken := range r.spans {
+			if taken.overlaps(s) {
+				if next.Less(taken.first) {
+					left = append(left, span{next, taken.first.Sub(one)})
+				}
+				next = taken.last.Add(one)
+			}
+		}
+		if !s.last.Less(next) {
+			left = append(left, span{next, s.last})
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	rest := *old
+	rest.key, rest.state, rest.gap, rest.span, rest.more = "", released, nil, left[0], left[1:]
+	if rest.stored != nil {
+		rest.stored = &stored{serial: newSerial(p.cfg.Rand)}
+	}
+	rest.holder = p.t.holder(old.holder.Principal)
+	p.t.add(&rest, now, false)
+	return &rest
+}
+
+// restore puts back a record that was taken out, if it still counts.
+func (p *Pool) restore(r *record) {
+	if r.gone > p.latest {
+		p.t.evict(r)
+		r.holder = p.t.holder(r.holder.Principal)
+		p.t.add(r, p.latest, false)
+	}
+}
+
+// unsettled returns what is still to be written about r.
+func (r *record) unsettled() *op {
+	if r.stored == nil {
+		return nil
+	}
+	return r.stored.op
+}
+
+// requestNames returns the names in the store that a request may have.
+func requestNames(who Principal, req *Request) (names []string) {
+	if req.ID != "" {
+		names = append(names, idKey(req.ID))
+	}
+	if req.Key != "" {
+		names = append(names, requestKeyKey(who, req.Key))
+	}
+	return names
+}
+
+// record makes the record that the decision is about and takes q.self out.
 func (p *Pool) record(who Principal, req *Request, q *query, as state) *record {
 	if q.self != nil {
 		if req.ID == "" && q.self.state != leased && q.self.state != released {
@@ -283,40 +474,63 @@ func (p *Pool) record(who Principal, req *Request, q *query, as state) *record {
 
 // Withdraw implements [Offerer].
 func (p *Pool) Withdraw(ctx context.Context, id ID) error {
-	now, _ := p.begin()
-	defer p.mu.Unlock()
-	r := p.t.byID[id]
-	if r == nil || r.gone <= now || r.state != offered && r.state != deferred || !p.may(ctx, r) {
-		return notLeased("withdraw")
-	}
-	p.t.remove(r)
-	return nil
+	return p.durably(ctx, "withdraw", func() (*op, error) {
+		now, _ := p.begin()
+		defer p.mu.Unlock()
+		if err := p.catchUp(ctx, idKey(id)); err != nil {
+			return nil, err
+		}
+		r := p.t.byID[id]
+		if r == nil || r.gone <= now || r.state != offered && r.state != deferred || !p.may(ctx, r) {
+			return nil, notLeased("withdraw")
+		}
+		return p.end(r, now), nil
+	})
 }
 
 // Release implements [Allocator]. A lease that is over can be released while
 // its addresses still rest, and a second time.
 func (p *Pool) Release(ctx context.Context, l Lease) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
-	now, _ := p.begin()
-	defer p.mu.Unlock()
-	r, err := p.owned(ctx, "release", l, now)
-	switch {
-	case err != nil:
-		return err
-	case r.state == released:
-	case now < r.start || r.rest == 0:
-		p.t.remove(r) // never used, or no rest: free at once
-	default:
-		r.state = released
-		end := min(now, r.end)
-		p.t.retime(r, end, end.add(r.rest))
+	return p.durably(ctx, "release", func() (*op, error) {
+		now, _ := p.begin()
+		defer p.mu.Unlock()
+		if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
+			return nil, err
+		}
+		r, err := p.owned(ctx, "release", l, now)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.state == released:
+			return r.unsettled(), nil
+		}
+		return p.end(r, now), nil
+	})
+}
+
+// end gives r back: what was never used, or needs no rest, is free at once.
+func (p *Pool) end(r *record, now instant) *op {
+	before := *r
+	if r.state != leased || now < r.start || r.rest == 0 {
+		p.t.remove(r)
+		r.gone = now
+		return p.note(r, func() {
+			r.gone = before.gone
+			p.restore(r)
+		})
 	}
-	return nil
+	r.state = released
+	end := min(now, r.end)
+	p.t.retime(r, end, end.add(r.rest))
+	return p.note(r, func() {
+		if r.slot >= 0 {
+			r.state = before.state
+			p.t.retime(r, before.end, before.gone)
+		}
+	})
 }
 
 // owned finds the record of a lease, live, resting or released, that the
@@ -347,7 +561,7 @@ func (p *Pool) Scopes(ctx context.Context, f Family) ([]scope.Scope, error) {
 	defer p.mu.Unlock()
 	var list []scope.Scope
 	for _, z := range p.t.zones {
-		if z.family == f {
+		if z.family == f && !z.hidden {
 			list = append(list, z.scope)
 		}
 	}
@@ -384,7 +598,7 @@ func (p *Pool) Nesting(ctx context.Context, ids ...scope.ID) (*scope.Nesting, er
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range ids {
-		if p.zoneOf[id] == nil || id.Is4() != ids[0].Is4() {
+		if z := p.zoneOf[id]; z == nil || z.hidden || id.Is4() != ids[0].Is4() {
 			return nil, &Error{Op: "nesting", Param: ParamScope, Got: id.String(), Want: "scopes that are served here, of one family", Err: ErrScope}
 		}
 	}

@@ -28,6 +28,9 @@ func (p *Pool) addSource(s Source) error {
 		return err
 	}
 	z := p.zoneOf[s.Scope.ID()]
+	if z != nil && z.hidden {
+		z.scope, z.hidden = s.Scope, false
+	}
 	if z != nil && z.scope.Range != s.Scope.Range {
 		return sourceError(ParamScope, s.Scope.Range.String(), "the range the scope has already, "+z.scope.Range.String(), ErrScope)
 	}

@@ -38,6 +38,7 @@ type record struct {
 	held       int32   // place in the holder's records
 	state      state
 	shared     bool
+	stored     *stored // nil: not in a store
 }
 
 // busy returns the instant from which others may have the addresses.
@@ -103,6 +104,7 @@ type zone struct {
 	family  Family
 	scope   scope.Scope
 	sources []*source // those that stay ours longest first
+	hidden  bool      // not ours to grant, but the store has leases of it
 	queue   queue     // all records of the zone
 	gaps    gaps
 }
@@ -203,10 +205,14 @@ func (t *table) cellsIn(s span) func(func(*cell) bool) {
 	return func(yield func(*cell) bool) { t.cells.in(s, yield) }
 }
 
-// remove takes r out.
+// remove takes r out, if it is in.
 func (t *table) remove(r *record) {
+	if r.slot < 0 {
+		return
+	}
 	t.vacate(r)
 	r.zone.queue.remove(r)
+	r.slot = -1
 	t.unname(r)
 	if r.holder.remove(r); len(r.holder.records) == 0 {
 		delete(t.holders, r.holder.Principal)
