@@ -38,7 +38,7 @@ func benchPacket(t testing.TB, f xcast.Family, n, ways int) []byte {
 func benchNode(t testing.TB, change func(*xcast.Config)) *xcast.Forwarder {
 	var routes [256]xcast.Route
 	for i := range routes {
-		routes[i] = xcast.Route{Gateway: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Interface: i, Capable: true, MTU: 9000}
+		routes[i] = xcast.Route{Gateway: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Interface: int32(i), Capable: true, MTU: 9000}
 	}
 	c := xcast.Config{
 		Code:  xcast.Experimental(),

@@ -196,7 +196,7 @@ func (f *Forwarder) send(kind OutputKind, set Bitmap, at int, headers, rest []by
 // fragments of a bare copy only the first would have the list.
 func (f *Forwarder) emit(kind OutputKind, set Bitmap, at int, headers, rest []byte, route *Route, next netip.Addr) bool {
 	out := Output{Kind: kind, Destinations: set, Tail: rest, NextHop: next, Interface: route.Interface}
-	if route.MTU > 0 && len(headers)-at+len(rest) > route.MTU {
+	if route.MTU > 0 && len(headers)-at+len(rest) > int(route.MTU) {
 		out.Fragment = f.journey.p.family == Xcast4 && kind != XcastCopy && !IPv4(headers[at:]).DontFragment()
 		if !out.Fragment {
 			f.drop(set, ErrMTU)

@@ -63,6 +63,16 @@ func (s sum) addBytes(b []byte) sum {
 	return s.add(bits.ReverseBytes64(acc))
 }
 
+// sumHeader adds an IPv4 header, which nearly always has no options.
+func sumHeader(b []byte) sum {
+	if len(b) != ipv4Len {
+		return sum(0).addBytes(b)
+	}
+	acc, c := bits.Add64(binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), 0)
+	acc, c = bits.Add64(acc, uint64(binary.BigEndian.Uint32(b[16:])), c)
+	return sum(acc + c)
+}
+
 // fold returns the 16-bit one's complement sum.
 func (s sum) fold() uint16 {
 	v := uint64(s)

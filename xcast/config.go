@@ -9,14 +9,15 @@ type Route struct {
 	// Gateway is the next hop. The zero Addr means that the destination is
 	// directly attached and is its own next hop.
 	Gateway netip.Addr
-	// Interface tells the caller's interfaces apart.
-	Interface int
+	// Interface tells the caller's interfaces apart, such as by the number that
+	// the system gives them.
+	Interface int32
+	// MTU is the longest packet in octets that may be sent there; 0 means that
+	// there is no limit.
+	MTU uint16
 	// Capable says that the next hop is known to speak Xcast. One that is not
 	// gets unicast packets: premature X2U (RFC 5058 section 11.2).
 	Capable bool
-	// MTU is the longest packet in octets that may be sent there; 0 means that
-	// there is no limit.
-	MTU int
 }
 
 // A Tunnel is how packets get to an Xcast peer through routers that know
@@ -148,7 +149,7 @@ type Output struct {
 	// NextHop is where the packet goes next: a neighbour on Interface. It is
 	// the zero Addr for Deliver.
 	NextHop   netip.Addr
-	Interface int
+	Interface int32
 	// Fragment says that the packet is longer than the MTU of its route and
 	// that IPv4 fragments may be made of it.
 	Fragment bool

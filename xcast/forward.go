@@ -308,7 +308,7 @@ func (f *Forwarder) hop(i int) (hop, bool) {
 	if !ok {
 		return hop{}, false
 	}
-	h := hop{next: r.Gateway, via: int32(r.Interface)}
+	h := hop{next: r.Gateway, via: r.Interface}
 	if !h.next.IsValid() {
 		h.next = f.journey.p.Address(i)
 	}
@@ -325,7 +325,7 @@ func (f *Forwarder) transitHop(i int) (hop, bool) {
 	if !ok {
 		return hop{}, false
 	}
-	return hop{next: f.nextHop(i), via: int32(r.Interface)}, true
+	return hop{next: f.nextHop(i), via: r.Interface}, true
 }
 
 // tunnelIndex returns the index of the tunnel with the ends of t.

@@ -104,7 +104,7 @@ func fuzzNode(t testing.TB, policy uint8) *xcast.Forwarder {
 		Code: xcast.Experimental(), Policy: xcast.Policy(policy % 3), AllowICMP: policy&8 != 0,
 		Local: func(a netip.Addr) bool { return last(a)%16 == 3 },
 		Route: func(a netip.Addr) (xcast.Route, bool) {
-			r := xcast.Route{Interface: int(last(a) % 4), Capable: last(a)%3 != 0, MTU: int(last(a)) * 16}
+			r := xcast.Route{Interface: int32(last(a) % 4), Capable: last(a)%3 != 0, MTU: uint16(last(a)) * 16}
 			if last(a)%4 != 0 {
 				r.Gateway = addr("192.0.2.1")
 			}

@@ -69,7 +69,7 @@ func parseIPv4(b []byte) (IPv4, *Error) {
 		return nil, &Error{Field: "Total Length", Offset: 2, Got: total, Want: header, Err: ErrMalformedIP}
 	case total > len(b):
 		return nil, &Error{Field: "Total Length", Offset: 2, Got: total, Want: len(b), Err: ErrMalformedIP}
-	case sum(0).addBytes(b[:header]).fold() != 0xffff:
+	case sumHeader(b[:header]).fold() != 0xffff:
 		got := int(binary.BigEndian.Uint16(b[10:]))
 		return nil, &Error{Field: "Header Checksum", Offset: 10, Got: got, Want: -1, Err: ErrMalformedIP}
 	}
@@ -115,7 +115,7 @@ func (p IPv4) SetTTL(ttl uint8) { p[8] = ttl }
 // UpdateChecksum computes the header checksum anew after a change.
 func (p IPv4) UpdateChecksum() {
 	p[10], p[11] = 0, 0
-	binary.BigEndian.PutUint16(p[10:], headerChecksum(sum(0).addBytes(p[:p.HeaderLen()])))
+	binary.BigEndian.PutUint16(p[10:], headerChecksum(sumHeader(p[:p.HeaderLen()])))
 }
 
 // setTotalLen sets Total Length, for a header whose payload is elsewhere.

@@ -48,7 +48,6 @@ func (p *Packet) Decode(b []byte, code *CodePoints) error {
 // decodeIP takes the IP header: steps 1, 3 and 4 of forwarding. Packets to an
 // address that special accepts count as Xcast too.
 func (p *Packet) decodeIP(b []byte, code *CodePoints, special func(netip.Addr) bool) *Error {
-	*p = Packet{}
 	if len(b) > 0 && b[0]>>4 == 6 {
 		ip, err := parseIPv6(b)
 		if err != nil {
@@ -84,6 +83,7 @@ func (p *Packet) decodeIP(b []byte, code *CodePoints, special func(netip.Addr) b
 // decodeHeader takes the Xcast header, after decodeIP.
 func (p *Packet) decodeHeader(code *CodePoints) (err *Error) {
 	b := p.b[p.start:]
+	p.options, p.portsAt, p.hasOther = 0, 0, false
 	if p.family == Xcast4 {
 		if err = p.parse4(b); err != nil {
 			return shift(err, p.start)

@@ -54,7 +54,7 @@ func TestHeaderRoundTrip(t *testing.T) {
 // where.
 func tables(t *rapid.T) xcast.Config {
 	kinds := rapid.SliceOfN(rapid.IntRange(0, 6), 6, 6).Draw(t, "networks")
-	mtu := rapid.SampledFrom([]int{0, 0, 60, 300}).Draw(t, "mtu")
+	mtu := rapid.SampledFrom([]uint16{0, 0, 60, 300}).Draw(t, "mtu")
 	network := func(a netip.Addr) int {
 		if a.Is4() {
 			return int(a.As4()[2]) % 6
@@ -68,7 +68,7 @@ func tables(t *rapid.T) xcast.Config {
 			return kinds[network(a)] == 0 && a.AsSlice()[a.BitLen()/8-1]%8 == 0
 		},
 		Route: func(a netip.Addr) (xcast.Route, bool) {
-			switch k := kinds[network(a)]; k {
+			switch k := int32(kinds[network(a)]); k {
 			case 1:
 				return xcast.Route{}, false
 			case 2, 3, 5:

@@ -322,7 +322,7 @@ func watch(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: networkOrder(syscall.ETH_P_ALL), Ifindex: index}); err != nil {
+	if err := syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: networkOrder(syscall.ETH_P_ALL), Ifindex: int(index)}); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "watching", *dev)
@@ -332,7 +332,7 @@ func watch(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
 			return err
 		}
-		if ll, ok := from.(*syscall.SockaddrLinklayer); ok && ll.Ifindex == index && n > 0 && bytes.HasSuffix(buf[:n], []byte(*text)) {
+		if ll, ok := from.(*syscall.SockaddrLinklayer); ok && ll.Ifindex == int(index) && n > 0 && bytes.HasSuffix(buf[:n], []byte(*text)) {
 			c.packets, c.octets = c.packets+1, c.octets+n
 		}
 	}

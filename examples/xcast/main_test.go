@@ -106,7 +106,7 @@ func TestSendAndReceive(t *testing.T) {
 
 // TestReadTable reads a file of routes, and says what is wrong with one.
 func TestReadTable(t *testing.T) {
-	index := func(dev string) (int, error) { return map[string]int{"eth0": 1, "eth1": 2}[dev], nil }
+	index := func(dev string) (int32, error) { return map[string]int32{"eth0": 1, "eth1": 2}[dev], nil }
 	table, err := readTable(strings.NewReader("# a comment\n0.0.0.0/0 via 192.0.2.1 dev eth0\n198.51.100.0/24 via 192.0.2.2 dev eth1 mtu 1400 xcast # here\n\n"), index)
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func (p *fakePort) receive(context.Context) (int, []byte, error) {
 	return 1, b, nil
 }
 
-func (p *fakePort) transmit(on int, to netip.Addr, head, tail []byte) error {
+func (p *fakePort) transmit(on int32, to netip.Addr, head, tail []byte) error {
 	p.out = append(p.out, to.String())
 	return nil
 }
@@ -154,7 +154,7 @@ func (p *fakePort) String() string                        { return strings.Join(
 
 // TestRouterLoop runs the router's loop on packets from nowhere.
 func TestRouterLoop(t *testing.T) {
-	table, err := readTable(strings.NewReader("198.51.100.0/24 via 192.0.2.2 dev x\n203.0.113.0/24 via 192.0.2.3 dev x"), func(string) (int, error) { return 1, nil })
+	table, err := readTable(strings.NewReader("198.51.100.0/24 via 192.0.2.2 dev x\n203.0.113.0/24 via 192.0.2.3 dev x"), func(string) (int32, error) { return 1, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

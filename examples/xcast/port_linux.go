@@ -27,7 +27,7 @@ type packetPort struct {
 }
 
 type neighbour struct {
-	on   int
+	on   int32
 	addr netip.Addr
 }
 
@@ -88,7 +88,7 @@ func (p *packetPort) receive(ctx context.Context) (int, []byte, error) {
 }
 
 // transmit sends to the neighbour's link-layer address.
-func (p *packetPort) transmit(on int, to netip.Addr, head, tail []byte) error {
+func (p *packetPort) transmit(on int32, to netip.Addr, head, tail []byte) error {
 	m, err := p.resolve(neighbour{on, to})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (p *packetPort) transmit(on int, to netip.Addr, head, tail []byte) error {
 	if head[0]>>4 == 6 {
 		protocol = syscall.ETH_P_IPV6
 	}
-	return syscall.Sendto(p.fd, p.out, 0, &syscall.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: on, Halen: m.length, Addr: m.octets})
+	return syscall.Sendto(p.fd, p.out, 0, &syscall.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: int(on), Halen: m.length, Addr: m.octets})
 }
 
 // deliver lets the kernel receive the packet.
@@ -141,7 +141,7 @@ func (p *packetPort) ask(n neighbour) {
 	const discard = 9
 	to := n.addr
 	if to.Is6() && to.IsLinkLocalUnicast() {
-		if ifi, err := net.InterfaceByIndex(n.on); err == nil {
+		if ifi, err := net.InterfaceByIndex(int(n.on)); err == nil {
 			to = to.WithZone(ifi.Name)
 		}
 	}
@@ -170,13 +170,13 @@ func (p *packetPort) refresh() ([]netip.Addr, table, error) {
 // (rtnetlink(7)).
 func readKernelRoutes() (table, error) {
 	const mainTable, unicast = 254, 1
-	mtu := map[int]int{}
+	mtu := map[int32]uint16{}
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range interfaces {
-		mtu[i.Index] = i.MTU
+		mtu[int32(i.Index)] = uint16(min(i.MTU, 65535))
 	}
 	var t table
 	for _, family := range []int{syscall.AF_INET, syscall.AF_INET6} {
@@ -196,7 +196,7 @@ func readKernelRoutes() (table, error) {
 			r.prefix = netip.PrefixFrom(network, bits)
 			r.to.Gateway, _ = netip.AddrFromSlice(attrs[syscall.RTA_GATEWAY])
 			if v := attrs[syscall.RTA_OIF]; len(v) == 4 {
-				r.to.Interface = int(binary.NativeEndian.Uint32(v))
+				r.to.Interface = int32(binary.NativeEndian.Uint32(v))
 			}
 			r.to.MTU = mtu[r.to.Interface]
 			if r.to.Interface != 0 {
@@ -233,7 +233,7 @@ func readNeighbours() (map[neighbour]mac, error) {
 			}
 			m := mac{length: uint8(len(ll))}
 			copy(m.octets[:], ll)
-			found[neighbour{int(int32(binary.NativeEndian.Uint32(head[4:]))), a}] = m
+			found[neighbour{int32(binary.NativeEndian.Uint32(head[4:])), a}] = m
 		})
 		if err != nil {
 			return nil, err

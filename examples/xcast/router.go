@@ -22,7 +22,7 @@ type port interface {
 	receive(ctx context.Context) (in int, packet []byte, err error)
 	// transmit puts a packet on an interface, to a neighbour's link-layer
 	// address. The head and the tail are the packet.
-	transmit(on int, neighbour netip.Addr, head, tail []byte) error
+	transmit(on int32, neighbour netip.Addr, head, tail []byte) error
 	// deliver gives a packet to this node's own IP.
 	deliver(packet []byte) error
 	// refresh reads the system's tables anew.
@@ -165,10 +165,10 @@ func report(s xcast.Stats, out io.Writer) {
 	fmt.Fprintln(out)
 }
 
-func interfaceIndex(name string) (int, error) {
+func interfaceIndex(name string) (int32, error) {
 	ifi, err := net.InterfaceByName(name)
 	if err != nil {
 		return 0, fmt.Errorf("interface %q: %w", name, err)
 	}
-	return ifi.Index, nil
+	return int32(ifi.Index), nil
 }

@@ -47,7 +47,7 @@ func (t table) sort() {
 //
 // where xcast says that the next hop speaks Xcast and # begins a comment. The
 // function index gives the number of an interface.
-func readTable(file io.Reader, index func(dev string) (int, error)) (table, error) {
+func readTable(file io.Reader, index func(dev string) (int32, error)) (table, error) {
 	var t table
 	lines := bufio.NewScanner(file)
 	for number := 1; lines.Scan(); number++ {
@@ -64,7 +64,7 @@ func readTable(file io.Reader, index func(dev string) (int, error)) (table, erro
 	return t, lines.Err()
 }
 
-func readRoute(words []string, index func(dev string) (int, error)) (r route, err error) {
+func readRoute(words []string, index func(dev string) (int32, error)) (r route, err error) {
 	if r.prefix, err = netip.ParsePrefix(words[0]); err != nil {
 		return r, err
 	}
@@ -84,7 +84,9 @@ func readRoute(words []string, index func(dev string) (int, error)) (r route, er
 		case "dev":
 			r.to.Interface, err = index(value)
 		case "mtu":
-			r.to.MTU, err = strconv.Atoi(value)
+			var mtu uint64
+			mtu, err = strconv.ParseUint(value, 10, 16)
+			r.to.MTU = uint16(mtu)
 		default:
 			err = fmt.Errorf("unknown word %q, want via, dev, mtu or xcast", word)
 		}

@@ -150,7 +150,7 @@ func (nd *Node) lookup(a netip.Addr) (xcast.Route, bool) {
 	}
 	l := nd.next[to.index]
 	hop := l.other(nd)
-	r := xcast.Route{Capable: hop.IsXcast(), Interface: nd.linkIndex(l)}
+	r := xcast.Route{Capable: hop.IsXcast(), Interface: int32(nd.linkIndex(l))}
 	if hop != to {
 		r.Gateway = hop.Addr4
 		if a.Is6() {

@@ -139,7 +139,7 @@ func (l *loopback) sourceRows() iter.Seq[Row] {
 func node(policy xcast.Policy) *xcast.Forwarder {
 	var routes [256]xcast.Route
 	for i := range routes {
-		routes[i] = xcast.Route{Gateway: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Interface: i, Capable: true, MTU: 9000}
+		routes[i] = xcast.Route{Gateway: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), Interface: int32(i), Capable: true, MTU: 9000}
 	}
 	f, err := xcast.NewForwarder(xcast.Config{
 		Code: xcast.Experimental(), Policy: policy, Local: func(netip.Addr) bool { return false },
