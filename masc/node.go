@@ -123,8 +123,10 @@ type Node struct {
 	stale    bool      // deadline must be computed anew
 	turn     time.Time // when what Allotments returns changes by itself
 
-	children int // entries of child domains in the cache
-	stats    NodeStats
+	children    int   // entries of child domains in the cache
+	parentUntil int64 // when the last claim of a child seen is over
+	settled     int64 // when a node that started without a Snapshot knows enough; -1 before the first call
+	stats       NodeStats
 
 	queue []Effect
 	next  int
@@ -200,7 +202,7 @@ func NewNode(cfg NodeConfig, from Snapshot) (*Node, error) {
 	if cfg.Domain.IsZero() || cfg.Node.IsZero() || cfg.Rand == nil {
 		return nil, fmt.Errorf("%w: a node needs Domain, Node and Rand", ErrConfig)
 	}
-	n := &Node{cfg: cfg, rules: DefaultRules(), parents: slices.Clone(cfg.Parents), stale: true}
+	n := &Node{cfg: cfg, rules: DefaultRules(), parents: slices.Clone(cfg.Parents), stale: true, settled: -1}
 	if cfg.Rules != nil {
 		n.rules = *cfg.Rules
 	}
@@ -235,6 +237,9 @@ func NewNode(cfg NodeConfig, from Snapshot) (*Node, error) {
 func (n *Node) begin(now time.Time) {
 	n.now, n.sec = now, now.Unix()
 	n.begun = len(n.queue)
+	if n.settled < 0 {
+		n.settled = n.sec + seconds(n.cfg.Waiting)
+	}
 }
 
 // end plans if something happened that a Policy should know, and puts what is
@@ -293,7 +298,7 @@ func (n *Node) Ignore(domains ...ID) {
 
 // IsLeaf reports whether the node knows of no claim of a child domain, so that
 // the domain uses all it manages (RFC 2909, section 12.2).
-func (n *Node) IsLeaf() bool { return n.children == 0 }
+func (n *Node) IsLeaf() bool { return n.children == 0 && n.sec >= n.parentUntil }
 
 // Claims yields what the node remembers and counts as valid, in no particular
 // order: whose prefix it is, until when, and by which role (section 12.6).

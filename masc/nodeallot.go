@@ -94,8 +94,10 @@ func (n *Node) clashing(sp *space, l level, p Prefix) bool {
 // Allotments returns what the domain may use at the given time, in order: in a
 // leaf domain all it manages, in another one what it has claimed from itself,
 // and for routing in both all it manages. What was lost in a clash or withdrawn
-// is left out. Of a range that several prefixes cover the one that ends last
-// counts.
+// is left out. Prefixes may overlap: an address can be used until the last end.
+//
+// A node that started without a Snapshot gives nothing to use for a waiting
+// period, as its domain may have children it has not heard of yet.
 func (n *Node) Allotments(now time.Time) []Allotment {
 	n.now, n.sec = now, now.Unix()
 	var list []Allotment
@@ -104,7 +106,7 @@ func (n *Node) Allotments(now time.Time) []Allotment {
 		for _, h := range n.holdings(sp, managing) {
 			use, route := n.excluded(managing, h)
 			use = n.contested(managing, h, use)
-			if !n.IsLeaf() {
+			if !n.IsLeaf() || n.sec < n.settled {
 				use = []Prefix{h.Prefix}
 			}
 			list = h.allot(list, use, route)
@@ -157,6 +159,10 @@ func (n *Node) nextTurn() time.Time {
 	own := n.cache.domains[n.cfg.Domain]
 	if own == nil {
 		return time.Time{}
+	}
+	sooner(n.settled)
+	if n.children == 0 {
+		sooner(n.parentUntil)
 	}
 	for i := range own.entries {
 		e := &own.entries[i]

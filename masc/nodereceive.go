@@ -220,18 +220,32 @@ func (n *Node) keep(sp *space, from PeerID, c *Claim, parent ID, to targets) *en
 		if from != NoPeer {
 			n.peers[from].claims++
 		}
-		if c.Role == Child && c.Domain != n.cfg.Domain {
-			n.children++
-			if n.children == 1 {
-				n.becomeParent()
-			}
-		}
+	}
+	if c.Role == Child && c.Domain != n.cfg.Domain {
+		n.child(c, fresh)
 	}
 	if fresh || c.Type >= NewClaim {
 		n.replan = n.replan || c.Role == Child || c.Role == Internal
 	}
 	n.forward(c, parent, to, from)
 	return e
+}
+
+// child takes note of a claim of a child domain, which makes the own one no
+// leaf until it is over.
+func (n *Node) child(c *Claim, fresh bool) {
+	leaf := n.IsLeaf()
+	if fresh {
+		n.children++
+	}
+	const whole = 24 * 60 * 60 // counted in days, so that it is not stored at every claim
+	if until := (c.expiry()+n.cache.skew)/whole*whole + whole; until > n.parentUntil {
+		n.parentUntil = until
+		n.held = true
+	}
+	if leaf {
+		n.becomeParent()
+	}
 }
 
 // sweep forgets what is over.

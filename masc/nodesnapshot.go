@@ -3,6 +3,7 @@
 package masc
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -15,11 +16,18 @@ import (
 type Snapshot struct {
 	Claims []Claim // PREFIX_MANAGED, PREFIX_IN_USE and WITHDRAW of the local domain
 	Forced []bool  // of a WITHDRAW: because of a clash, or of a parent; as long as Claims
+
+	// Children is until when the domain knows of claims of child domains: it is
+	// no leaf before, whatever it hears of after the restart.
+	Children time.Time
 }
 
 // Snapshot returns what to store, in a fixed order.
 func (n *Node) Snapshot() Snapshot {
 	var s Snapshot
+	if n.parentUntil > n.sec {
+		s.Children = time.Unix(n.parentUntil, 0).UTC()
+	}
 	d := n.cache.domains[n.cfg.Domain]
 	if d == nil {
 		return s
@@ -57,6 +65,12 @@ func (n *Node) restore(s Snapshot) {
 		n.restoreOne(sp, c, parent, i < len(s.Forced) && s.Forced[i])
 	}
 	n.changed = len(s.Claims) > 0
+	if n.changed || !s.Children.IsZero() {
+		n.settled = 0
+	}
+	if !s.Children.IsZero() {
+		n.parentUntil = s.Children.Unix()
+	}
 }
 
 func (n *Node) restoreOne(sp *space, c Claim, parent ID, forced bool) {
@@ -80,10 +94,15 @@ func (n *Node) restoreOne(sp *space, c Claim, parent ID, forced bool) {
 	}
 }
 
-// MarshalBinary encodes the snapshot for a file: a version octet, then each
-// claim as an attribute of an UPDATE after an octet of flags.
+// MarshalBinary encodes the snapshot for a file: a version octet, the time in
+// Children as 8 octets, then each claim as an attribute of an UPDATE after an
+// octet of flags.
 func (s Snapshot) MarshalBinary() ([]byte, error) {
-	b := []byte{Version}
+	children := int64(0)
+	if !s.Children.IsZero() {
+		children = s.Children.Unix()
+	}
+	b := binary.BigEndian.AppendUint64([]byte{Version}, uint64(children))
 	for i := range s.Claims {
 		c := &s.Claims[i]
 		u := Update{Claims: s.Claims[i : i+1]}
@@ -102,10 +121,13 @@ func (s Snapshot) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary decodes what MarshalBinary wrote.
 func (s *Snapshot) UnmarshalBinary(b []byte) error {
 	*s = Snapshot{}
-	if len(b) == 0 || b[0] != Version {
+	if len(b) < 9 || b[0] != Version {
 		return fmt.Errorf("%w: this is no snapshot", ErrConfig)
 	}
-	for b = b[1:]; len(b) > 0; {
+	if at := int64(binary.BigEndian.Uint64(b[1:])); at != 0 {
+		s.Children = time.Unix(at, 0).UTC()
+	}
+	for b = b[9:]; len(b) > 0; {
 		n := 0
 		if len(b) >= 1+attributeHeaderLen {
 			n = int(b[1])<<8 | int(b[2])
