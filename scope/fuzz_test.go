@@ -128,39 +128,21 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// FuzzSpace: three octets are an operation on 4096 addresses, compared with a
+// FuzzSpace: three octets are an operation on 4096 units, compared with a
 // bitmap.
 func FuzzSpace(f *testing.F) {
 	f.Add(uint8(0), []byte{0, 0, 255, 1, 8, 2, 2, 16, 3})
 	f.Add(uint8(3), []byte{128, 1, 1, 128, 3, 1, 128, 5, 1, 0, 2, 1})
 	f.Fuzz(func(t *testing.T, at uint8, ops []byte) {
-		base := universes[int(at)%len(universes)]
-		place := func(i int) netip.Addr {
-			return numberAddr(addrNumber(base).and(lowMask(12).not()).Add(U128(uint64(i))), base.Is4())
-		}
-		m := make([]bool, 4096)
+		w := newWorld(int(at)%7, 4096, 1<<(at/7%3*5))
 		s := &Space{}
 		for ; len(ops) >= 3; ops = ops[3:] {
 			first := int(ops[0]&15)<<8 | int(ops[1])
-			last := min(4095, first+int(ops[2]))
-			r := Range{place(first), place(last)}
-			add := ops[0] < 128
-			var err error
-			if add {
-				err = s.Add(r)
-			} else {
-				err = s.Remove(r)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := first; i <= last; i++ {
-				m[i] = add
-			}
+			w.edit(t, s, first, min(4095, first+int(ops[2])), ops[0] < 128)
 		}
 		if err := spaceInvariants(s); err != nil {
 			t.Fatal(err)
 		}
-		compareSpace(t, rand.New(rand.NewPCG(1, 1)), s, m, place)
+		w.compare(t, rand.New(rand.NewPCG(1, 1)), s)
 	})
 }

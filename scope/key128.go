@@ -34,6 +34,8 @@ func times128(a sum128, host int) key128    { return a.shl(host) }
 func hintKey128(i uint64, shift int) key128 { return U128(i).shl(shift) }
 func bitLen128(a key128) int                { return a.bitLen() }
 func keyOf128(n int) key128                 { return U128(uint64(n)) }
+func lowBits128(a sum128) uint64            { return a.Lo }
+func sumOfBits128(n int) sum128             { return U128(uint64(n)) }
 func cmp128(a, b key128) int                { return a.Cmp(b) }
 
 func hint128(a key128, shift int) uint64 {
@@ -58,4 +60,45 @@ func below128(a, b key128) int {
 	_, borrow := bits.Sub64(a.Lo, b.Lo, 0)
 	_, borrow = bits.Sub64(a.Hi, b.Hi, borrow)
 	return int(borrow)
+}
+
+// A dense leaf is a bitmap in the place of its spans: words128 words, four in
+// each span.
+const (
+	words128  = 128
+	window128 = words128 * 64
+)
+
+func (l *leaf128) word(i int) uint64 {
+	r := &l.r[i>>2&low5]
+	switch i & 3 {
+	case 0:
+		return r.first.Hi
+	case 1:
+		return r.first.Lo
+	case 2:
+		return r.last.Hi
+	}
+	return r.last.Lo
+}
+
+func (l *leaf128) setWord(i int, w uint64) {
+	r := &l.r[i>>2&low5]
+	switch i & 3 {
+	case 0:
+		r.first.Hi = w
+	case 1:
+		r.first.Lo = w
+	case 2:
+		r.last.Hi = w
+	default:
+		r.last.Lo = w
+	}
+}
+
+func windowOf128(x key128) key128 { return Uint128{x.Hi, x.Lo &^ (window128 - 1)} }
+
+func offset128(x, from key128) (int, bool) {
+	d := x.Sub(from)
+	return int(d.Lo & (window128 - 1)), d.Hi == 0 && d.Lo < window128
 }

@@ -40,6 +40,8 @@ func hint32(a key32, shift int) uint64    { return uint64(a >> (shift & 31)) }
 func hintKey32(i uint64, shift int) key32 { return key32(i << (shift & 31)) }
 func bitLen32(a key32) int                { return bits.Len32(a) }
 func keyOf32(n int) key32                 { return key32(n) }
+func lowBits32(a sum32) uint64            { return a }
+func sumOfBits32(n int) sum32             { return sum32(n) }
 func cmp32(a, b key32) int                { return cmp.Compare(a, b) }
 
 // aligned32 returns the number of aligned blocks of 2^host numbers inside r
@@ -60,4 +62,29 @@ func below32(a, b key32) int {
 		return 1
 	}
 	return 0
+}
+
+// A dense leaf is a bitmap in the place of its spans: words32 words.
+const (
+	words32  = 32
+	window32 = words32 * 64
+)
+
+func (l *leaf32) word(i int) uint64 {
+	r := &l.r[i&low5]
+	return uint64(r.first)<<32 | uint64(r.last)
+}
+
+func (l *leaf32) setWord(i int, w uint64) {
+	l.r[i&low5] = span32{uint32(w >> 32), uint32(w)}
+}
+
+// windowOf32 returns the first number of the window that x is in.
+func windowOf32(x key32) key32 { return x &^ (window32 - 1) }
+
+// offset32 returns the place of x in the window that begins at from, and
+// whether it is there.
+func offset32(x, from key32) (int, bool) {
+	d := x - from
+	return int(d & (window32 - 1)), d < window32
 }

@@ -12,7 +12,8 @@ package scope
 //
 // The code is written once, for 32 bits, in tree32.go (what a tree is, and
 // adding and removing), treeedit32.go (how nodes split and join), treefind32.go
-// (queries) and sizes32.go (the index by size). gentree.go makes their twins
+// (queries), dense32.go (leaves that are bitmaps) and sizes32.go (the index by
+// size). gentree.go makes their twins
 // for 128 bits by exchanging the 32 at the end of names; the arithmetic that
 // differs is in key32.go and key128.go. Type parameters would spare the copy,
 // but calls of their methods are not inlined, and here that is most calls.
@@ -25,5 +26,18 @@ const (
 	filled    = 24 // children or spans of a node when a tree is built at once
 	sparse    = 8  // with fewer, a node looks for a neighbour to join
 	joined    = 24 // if both together have no more than this
+	fewSpans  = 12 // with no more spans a dense leaf becomes a list again
 	fewStarts = 16 // up to here a list is good enough
 )
+
+// part returns the bits of word i that are in a..b.
+func part(i, a, b int) uint64 {
+	m := ^uint64(0)
+	if i == a>>6 {
+		m <<= a & 63
+	}
+	if i == b>>6 {
+		m &= ^uint64(0) >> (63 - b&63)
+	}
+	return m
+}

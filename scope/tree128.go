@@ -39,7 +39,9 @@ type leaf128 struct {
 	parent *inner128
 	pos, n uint16
 	lo, hi key128      // answers for these numbers, both included
-	r      [32]span128 // from n on padded with noSpan128
+	dense  bool        // r is a bitmap: see dense128.go
+	from   key128      // of what window
+	r      [32]span128 // a list of n spans, padded with noSpan128
 }
 
 type inner128 struct {
@@ -117,6 +119,10 @@ func (t *tree128) descend(x key128) *leaf128 {
 
 func (t *tree128) contains(x key128) bool {
 	l := t.leafOf(x)
+	if l.dense {
+		off, in := offset128(x, l.from)
+		return in && l.bit(off)
+	}
 	i := l.rank(x)
 	return i < int(l.n) && !lt128(x, l.r[i&low5].first)
 }
@@ -124,6 +130,10 @@ func (t *tree128) contains(x key128) bool {
 // covers reports whether first..last is free as a whole.
 func (t *tree128) covers(first, last key128) bool {
 	l := t.leafOf(first)
+	if l.dense {
+		a, b, ok := l.offsets(first, last)
+		return ok && l.allFree(a, b)
+	}
 	i := l.rank(first)
 	r := l.r[i&low5]
 	return i < int(l.n) && !lt128(first, r.first) && !lt128(r.last, last)
@@ -132,12 +142,44 @@ func (t *tree128) covers(first, last key128) bool {
 // ceiling returns the first span that does not end before x.
 func (t *tree128) ceiling(x key128) (span128, bool) {
 	l := t.leafOf(x)
-	for i := l.rank(x); l != nil; l, i = l.next(), 0 {
-		if i < int(l.n) {
-			return l.r[i], true
+	_, r, ok := l.locate(x)
+	if !ok {
+		if l = l.next(); l == nil {
+			return r, false
 		}
+		_, r, ok = l.locate(l.lo) // no leaf but an only one is empty
 	}
-	return span128{}, false
+	return r, ok
+}
+
+// locate returns the first span of l that does not end before x, its index if
+// l is a list, and whether there is one.
+func (l *leaf128) locate(x key128) (i int, r span128, ok bool) {
+	if l.dense {
+		r, ok = l.locateDense(x)
+		return 0, r, ok
+	}
+	i = l.rank(x)
+	return i, l.r[i&low5], i < int(l.n)
+}
+
+// spans yields the spans of l.
+func (l *leaf128) spans(yield func(span128) bool) {
+	if !l.dense {
+		for _, r := range l.r[:l.n] {
+			if !yield(r) {
+				return
+			}
+		}
+		return
+	}
+	for off := l.nextFree(0); off < window128; {
+		end := l.nextUsed(off)
+		if !yield(span128{l.number(off), l.number(end - 1)}) || end == window128 {
+			return
+		}
+		off = l.nextFree(end)
+	}
 }
 
 // next returns the leaf after l, nil if there is none.
@@ -176,6 +218,13 @@ func (l *leaf128) prev() *leaf128 {
 // take removes first..last if it is free as a whole.
 func (t *tree128) take(first, last key128) bool {
 	l := t.leafToEdit(first)
+	if l.dense {
+		a, b, ok := l.offsets(first, last)
+		if ok = ok && l.allFree(a, b); ok {
+			t.cutDense(l, a, b)
+		}
+		return ok
+	}
 	i := l.rank(first)
 	r := l.r[i&low5]
 	if i == int(l.n) || lt128(first, r.first) || lt128(r.last, last) {
@@ -189,15 +238,14 @@ func (t *tree128) take(first, last key128) bool {
 func (t *tree128) remove(first, last key128) {
 	for {
 		l := t.leafOf(first)
-		i := l.rank(first)
-		if i == int(l.n) {
+		i, r, ok := l.locate(first)
+		if !ok {
 			if l = l.next(); l == nil {
 				return
 			}
-			i = 0
+			i, r, ok = l.locate(l.lo)
 		}
-		r := l.r[i]
-		if lt128(last, r.first) {
+		if !ok || lt128(last, r.first) {
 			return
 		}
 		if lt128(first, r.first) {
@@ -214,6 +262,11 @@ func (t *tree128) remove(first, last key128) {
 
 // cut removes first..last from the span i of l, which holds it.
 func (t *tree128) cut(l *leaf128, i int, first, last key128) {
+	if l.dense {
+		a, b, _ := l.offsets(first, last)
+		t.cutDense(l, a, b)
+		return
+	}
 	r := l.r[i&low5]
 	t.addSum(l, neg128(first, last))
 	left, right := r.first != first, r.last != last
@@ -245,6 +298,14 @@ func (t *tree128) add(first, last key128) {
 	// The common case: nothing of it is free, and it and its neighbours lie
 	// inside one leaf.
 	if (lt128(l.lo, first) || first == min128) && (lt128(last, l.hi) || last == max128 && l.hi == max128) {
+		if l.dense {
+			if a, b, ok := l.offsets(first, last); ok && (a > 0 || first == min128) && (b < window128-1 || last == max128) && !l.anyFree(a, b) {
+				t.addDense(l, a, b)
+				return
+			}
+			t.addSlowly(first, last)
+			return
+		}
 		i := l.rank(first)
 		if i == int(l.n) || lt128(last, l.r[i].first) {
 			joinsLeft := i > 0 && next128(l.r[i-1].last) == first
@@ -315,7 +376,8 @@ func (t *tree128) addSlowly(first, last key128) {
 			last = r.last
 		}
 		l := t.leafOf(r.first)
-		t.cut(l, l.rank(r.first), r.first, r.last)
+		i, _, _ := l.locate(r.first)
+		t.cut(l, i, r.first, r.last)
 	}
 	l := t.leafOf(first)
 	if lt128(l.hi, last) {
@@ -329,7 +391,11 @@ func (t *tree128) addSlowly(first, last key128) {
 	if t.hosts != nil || t.sizes != nil {
 		t.count(l, span128{first, last})
 	}
-	t.insert(l, l.rank(first), span128{first, last})
+	i := 0
+	if !l.dense {
+		i = l.rank(first)
+	}
+	t.insert(l, i, span128{first, last})
 }
 
 // setLo changes the lowest number that l answers for.

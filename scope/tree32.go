@@ -37,7 +37,9 @@ type leaf32 struct {
 	parent *inner32
 	pos, n uint16
 	lo, hi key32      // answers for these numbers, both included
-	r      [32]span32 // from n on padded with noSpan32
+	dense  bool       // r is a bitmap: see dense32.go
+	from   key32      // of what window
+	r      [32]span32 // a list of n spans, padded with noSpan32
 }
 
 type inner32 struct {
@@ -115,6 +117,10 @@ func (t *tree32) descend(x key32) *leaf32 {
 
 func (t *tree32) contains(x key32) bool {
 	l := t.leafOf(x)
+	if l.dense {
+		off, in := offset32(x, l.from)
+		return in && l.bit(off)
+	}
 	i := l.rank(x)
 	return i < int(l.n) && !lt32(x, l.r[i&low5].first)
 }
@@ -122,6 +128,10 @@ func (t *tree32) contains(x key32) bool {
 // covers reports whether first..last is free as a whole.
 func (t *tree32) covers(first, last key32) bool {
 	l := t.leafOf(first)
+	if l.dense {
+		a, b, ok := l.offsets(first, last)
+		return ok && l.allFree(a, b)
+	}
 	i := l.rank(first)
 	r := l.r[i&low5]
 	return i < int(l.n) && !lt32(first, r.first) && !lt32(r.last, last)
@@ -130,12 +140,44 @@ func (t *tree32) covers(first, last key32) bool {
 // ceiling returns the first span that does not end before x.
 func (t *tree32) ceiling(x key32) (span32, bool) {
 	l := t.leafOf(x)
-	for i := l.rank(x); l != nil; l, i = l.next(), 0 {
-		if i < int(l.n) {
-			return l.r[i], true
+	_, r, ok := l.locate(x)
+	if !ok {
+		if l = l.next(); l == nil {
+			return r, false
 		}
+		_, r, ok = l.locate(l.lo) // no leaf but an only one is empty
 	}
-	return span32{}, false
+	return r, ok
+}
+
+// locate returns the first span of l that does not end before x, its index if
+// l is a list, and whether there is one.
+func (l *leaf32) locate(x key32) (i int, r span32, ok bool) {
+	if l.dense {
+		r, ok = l.locateDense(x)
+		return 0, r, ok
+	}
+	i = l.rank(x)
+	return i, l.r[i&low5], i < int(l.n)
+}
+
+// spans yields the spans of l.
+func (l *leaf32) spans(yield func(span32) bool) {
+	if !l.dense {
+		for _, r := range l.r[:l.n] {
+			if !yield(r) {
+				return
+			}
+		}
+		return
+	}
+	for off := l.nextFree(0); off < window32; {
+		end := l.nextUsed(off)
+		if !yield(span32{l.number(off), l.number(end - 1)}) || end == window32 {
+			return
+		}
+		off = l.nextFree(end)
+	}
 }
 
 // next returns the leaf after l, nil if there is none.
@@ -174,6 +216,13 @@ func (l *leaf32) prev() *leaf32 {
 // take removes first..last if it is free as a whole.
 func (t *tree32) take(first, last key32) bool {
 	l := t.leafToEdit(first)
+	if l.dense {
+		a, b, ok := l.offsets(first, last)
+		if ok = ok && l.allFree(a, b); ok {
+			t.cutDense(l, a, b)
+		}
+		return ok
+	}
 	i := l.rank(first)
 	r := l.r[i&low5]
 	if i == int(l.n) || lt32(first, r.first) || lt32(r.last, last) {
@@ -187,15 +236,14 @@ func (t *tree32) take(first, last key32) bool {
 func (t *tree32) remove(first, last key32) {
 	for {
 		l := t.leafOf(first)
-		i := l.rank(first)
-		if i == int(l.n) {
+		i, r, ok := l.locate(first)
+		if !ok {
 			if l = l.next(); l == nil {
 				return
 			}
-			i = 0
+			i, r, ok = l.locate(l.lo)
 		}
-		r := l.r[i]
-		if lt32(last, r.first) {
+		if !ok || lt32(last, r.first) {
 			return
 		}
 		if lt32(first, r.first) {
@@ -212,6 +260,11 @@ func (t *tree32) remove(first, last key32) {
 
 // cut removes first..last from the span i of l, which holds it.
 func (t *tree32) cut(l *leaf32, i int, first, last key32) {
+	if l.dense {
+		a, b, _ := l.offsets(first, last)
+		t.cutDense(l, a, b)
+		return
+	}
 	r := l.r[i&low5]
 	t.addSum(l, neg32(first, last))
 	left, right := r.first != first, r.last != last
@@ -243,6 +296,14 @@ func (t *tree32) add(first, last key32) {
 	// The common case: nothing of it is free, and it and its neighbours lie
 	// inside one leaf.
 	if (lt32(l.lo, first) || first == min32) && (lt32(last, l.hi) || last == max32 && l.hi == max32) {
+		if l.dense {
+			if a, b, ok := l.offsets(first, last); ok && (a > 0 || first == min32) && (b < window32-1 || last == max32) && !l.anyFree(a, b) {
+				t.addDense(l, a, b)
+				return
+			}
+			t.addSlowly(first, last)
+			return
+		}
 		i := l.rank(first)
 		if i == int(l.n) || lt32(last, l.r[i].first) {
 			joinsLeft := i > 0 && next32(l.r[i-1].last) == first
@@ -313,7 +374,8 @@ func (t *tree32) addSlowly(first, last key32) {
 			last = r.last
 		}
 		l := t.leafOf(r.first)
-		t.cut(l, l.rank(r.first), r.first, r.last)
+		i, _, _ := l.locate(r.first)
+		t.cut(l, i, r.first, r.last)
 	}
 	l := t.leafOf(first)
 	if lt32(l.hi, last) {
@@ -327,7 +389,11 @@ func (t *tree32) addSlowly(first, last key32) {
 	if t.hosts != nil || t.sizes != nil {
 		t.count(l, span32{first, last})
 	}
-	t.insert(l, l.rank(first), span32{first, last})
+	i := 0
+	if !l.dense {
+		i = l.rank(first)
+	}
+	t.insert(l, i, span32{first, last})
 }
 
 // setLo changes the lowest number that l answers for.

@@ -28,12 +28,18 @@ func (t *tree128) invariants() error {
 		if l.n == 0 && t.top != nil {
 			fail("empty leaf")
 		}
-		for i, r := range l.r {
-			if i >= int(l.n) {
+		if !l.dense {
+			for i, r := range l.r[l.n:] {
 				if r != noSpan128 {
-					fail("slot %d of %d is %v", i, l.n, r)
+					fail("slot %d after %d is %v", i, l.n, r)
 				}
-				continue
+			}
+		}
+		n := 0
+		for r := range l.spans {
+			n++
+			if l.dense && windowOf128(r.first) != l.from {
+				fail("span %v in the window of %v", r, l.from)
 			}
 			if lt128(r.last, r.first) || lt128(r.first, l.lo) || lt128(l.hi, r.last) {
 				fail("span %v in a leaf for %v-%v", r, l.lo, l.hi)
@@ -43,6 +49,9 @@ func (t *tree128) invariants() error {
 			}
 			last = r
 			spans++
+		}
+		if n != int(l.n) {
+			fail("%d spans, not %d", n, l.n)
 		}
 		next, ended = next128(l.hi), l.hi == max128
 		bound, sum = l.totals()

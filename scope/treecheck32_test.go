@@ -26,12 +26,18 @@ func (t *tree32) invariants() error {
 		if l.n == 0 && t.top != nil {
 			fail("empty leaf")
 		}
-		for i, r := range l.r {
-			if i >= int(l.n) {
+		if !l.dense {
+			for i, r := range l.r[l.n:] {
 				if r != noSpan32 {
-					fail("slot %d of %d is %v", i, l.n, r)
+					fail("slot %d after %d is %v", i, l.n, r)
 				}
-				continue
+			}
+		}
+		n := 0
+		for r := range l.spans {
+			n++
+			if l.dense && windowOf32(r.first) != l.from {
+				fail("span %v in the window of %v", r, l.from)
 			}
 			if lt32(r.last, r.first) || lt32(r.first, l.lo) || lt32(l.hi, r.last) {
 				fail("span %v in a leaf for %v-%v", r, l.lo, l.hi)
@@ -41,6 +47,9 @@ func (t *tree32) invariants() error {
 			}
 			last = r
 			spans++
+		}
+		if n != int(l.n) {
+			fail("%d spans, not %d", n, l.n)
 		}
 		next, ended = next32(l.hi), l.hi == max32
 		bound, sum = l.totals()

@@ -11,8 +11,17 @@ package scope
 func (t *tree128) insert(l *leaf128, i int, r span128) {
 	t.spans++
 	t.raise(l, r)
+	if l.dense {
+		t.insertDense(l, r)
+		return
+	}
 	if l.n < leafCap {
 		l.insert(i, r)
+		return
+	}
+	if from := windowOf128(l.r[0].first); from == windowOf128(l.r[leafCap-1].last) && from == windowOf128(r.first) && from == windowOf128(r.last) {
+		l.makeDense(from)
+		t.insertDense(l, r)
 		return
 	}
 	// Cut in the middle; but if spans come in ascending order, leave full
@@ -33,6 +42,11 @@ func (t *tree128) insert(l *leaf128, i int, r span128) {
 	}
 	right.lo, right.hi = right.r[0].first, l.hi
 	l.hi = prev128(right.lo)
+	t.linkLeaf(l, right)
+}
+
+// linkLeaf makes the new leaf right the next one after l.
+func (t *tree128) linkLeaf(l, right *leaf128) {
 	t.link(l, right)
 	t.leaves++
 	if 4*t.leaves > len(t.hints) {
@@ -61,9 +75,9 @@ func (t *tree128) delete(l *leaf128, i int) {
 func (t *tree128) shrink(l *leaf128) {
 	p, i := l.parent, int(l.pos)
 	switch {
-	case i+1 < int(p.n) && (l.n == 0 || l.n+p.leaf[i+1].n <= joined):
+	case i+1 < int(p.n) && l.goesWith(p.leaf[i+1]):
 		t.merge(l, p.leaf[i+1])
-	case i > 0 && (l.n == 0 || l.n+p.leaf[i-1].n <= joined):
+	case i > 0 && l.goesWith(p.leaf[i-1]):
 		t.merge(p.leaf[i-1], l)
 	case l.n == 0:
 		// The only child: a leaf elsewhere takes over its numbers.
@@ -77,9 +91,18 @@ func (t *tree128) shrink(l *leaf128) {
 	}
 }
 
+// goesWith reports whether l, which is a list, and a neighbour make one leaf.
+func (l *leaf128) goesWith(k *leaf128) bool {
+	return l.n == 0 || !k.dense && l.n+k.n <= joined
+}
+
 // merge moves the spans of right to l, its left neighbour under one parent.
 func (t *tree128) merge(l, right *leaf128) {
-	copy(l.r[l.n:], right.r[:right.n])
+	if right.dense { // then l is empty
+		l.r, l.dense, l.from = right.r, true, right.from
+	} else {
+		copy(l.r[l.n&low5:], right.r[:right.n])
+	}
 	l.n += right.n
 	l.hi = right.hi
 	t.refresh(l.parent, int(l.pos))
@@ -278,7 +301,7 @@ func (p *inner128) totals() (bound key128, sum sum128) {
 }
 
 func (l *leaf128) totals() (bound key128, sum sum128) {
-	for _, r := range l.r[:l.n] {
+	for r := range l.spans {
 		if length := sub128(r.last, r.first); lt128(bound, length) {
 			bound = length
 		}
@@ -289,7 +312,7 @@ func (l *leaf128) totals() (bound key128, sum sum128) {
 
 // aligned returns the number of aligned blocks of 2^host numbers in l.
 func (l *leaf128) aligned(host int) (sum sum128) {
-	for _, r := range l.r[:l.n] {
+	for r := range l.spans {
 		_, n := aligned128(r, host)
 		sum = plus128(sum, n)
 	}
@@ -322,7 +345,7 @@ func (t *tree128) release(l *leaf128) {
 	for i := range l.r {
 		l.r[i] = noSpan128
 	}
-	l.parent, l.n, l.lo, l.hi = nil, 0, max128, min128
+	l.parent, l.n, l.lo, l.hi, l.dense = nil, 0, max128, min128, false
 	t.leaves--
 	t.freeLeaves = append(t.freeLeaves, l)
 	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion

@@ -9,8 +9,17 @@ package scope
 func (t *tree32) insert(l *leaf32, i int, r span32) {
 	t.spans++
 	t.raise(l, r)
+	if l.dense {
+		t.insertDense(l, r)
+		return
+	}
 	if l.n < leafCap {
 		l.insert(i, r)
+		return
+	}
+	if from := windowOf32(l.r[0].first); from == windowOf32(l.r[leafCap-1].last) && from == windowOf32(r.first) && from == windowOf32(r.last) {
+		l.makeDense(from)
+		t.insertDense(l, r)
 		return
 	}
 	// Cut in the middle; but if spans come in ascending order, leave full
@@ -31,6 +40,11 @@ func (t *tree32) insert(l *leaf32, i int, r span32) {
 	}
 	right.lo, right.hi = right.r[0].first, l.hi
 	l.hi = prev32(right.lo)
+	t.linkLeaf(l, right)
+}
+
+// linkLeaf makes the new leaf right the next one after l.
+func (t *tree32) linkLeaf(l, right *leaf32) {
 	t.link(l, right)
 	t.leaves++
 	if 4*t.leaves > len(t.hints) {
@@ -59,9 +73,9 @@ func (t *tree32) delete(l *leaf32, i int) {
 func (t *tree32) shrink(l *leaf32) {
 	p, i := l.parent, int(l.pos)
 	switch {
-	case i+1 < int(p.n) && (l.n == 0 || l.n+p.leaf[i+1].n <= joined):
+	case i+1 < int(p.n) && l.goesWith(p.leaf[i+1]):
 		t.merge(l, p.leaf[i+1])
-	case i > 0 && (l.n == 0 || l.n+p.leaf[i-1].n <= joined):
+	case i > 0 && l.goesWith(p.leaf[i-1]):
 		t.merge(p.leaf[i-1], l)
 	case l.n == 0:
 		// The only child: a leaf elsewhere takes over its numbers.
@@ -75,9 +89,18 @@ func (t *tree32) shrink(l *leaf32) {
 	}
 }
 
+// goesWith reports whether l, which is a list, and a neighbour make one leaf.
+func (l *leaf32) goesWith(k *leaf32) bool {
+	return l.n == 0 || !k.dense && l.n+k.n <= joined
+}
+
 // merge moves the spans of right to l, its left neighbour under one parent.
 func (t *tree32) merge(l, right *leaf32) {
-	copy(l.r[l.n:], right.r[:right.n])
+	if right.dense { // then l is empty
+		l.r, l.dense, l.from = right.r, true, right.from
+	} else {
+		copy(l.r[l.n&low5:], right.r[:right.n])
+	}
 	l.n += right.n
 	l.hi = right.hi
 	t.refresh(l.parent, int(l.pos))
@@ -276,7 +299,7 @@ func (p *inner32) totals() (bound key32, sum sum32) {
 }
 
 func (l *leaf32) totals() (bound key32, sum sum32) {
-	for _, r := range l.r[:l.n] {
+	for r := range l.spans {
 		if length := sub32(r.last, r.first); lt32(bound, length) {
 			bound = length
 		}
@@ -287,7 +310,7 @@ func (l *leaf32) totals() (bound key32, sum sum32) {
 
 // aligned returns the number of aligned blocks of 2^host numbers in l.
 func (l *leaf32) aligned(host int) (sum sum32) {
-	for _, r := range l.r[:l.n] {
+	for r := range l.spans {
 		_, n := aligned32(r, host)
 		sum = plus32(sum, n)
 	}
@@ -320,7 +343,7 @@ func (t *tree32) release(l *leaf32) {
 	for i := range l.r {
 		l.r[i] = noSpan32
 	}
-	l.parent, l.n, l.lo, l.hi = nil, 0, max32, min32
+	l.parent, l.n, l.lo, l.hi, l.dense = nil, 0, max32, min32, false
 	t.leaves--
 	t.freeLeaves = append(t.freeLeaves, l)
 	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion

@@ -24,6 +24,9 @@ func (t *tree128) at(n sum128) key128 {
 		}
 		p = p.kid[i&low5]
 	}
+	if l.dense {
+		return l.atDense(int(lowBits128(n)))
+	}
 	for i := 0; ; i++ {
 		r := l.r[i]
 		if !lt128(sub128(r.last, r.first), low128(n)) {
@@ -37,6 +40,20 @@ func (t *tree128) at(n sum128) key128 {
 func (t *tree128) below(x key128) sum128 {
 	l := t.leafOf(x)
 	n := zero128
+	if l.dense {
+		n = sumOfBits128(l.belowDense(x))
+	} else {
+		n = l.below(x)
+	}
+	i := int(l.pos)
+	for p := l.parent; p != nil; p = p.parent {
+		n = plus128(n, sumOf128(p.sum[:i]))
+		i = int(p.pos)
+	}
+	return n
+}
+
+func (l *leaf128) below(x key128) (n sum128) {
 	for _, r := range l.r[:l.n] {
 		if !lt128(r.first, x) {
 			break
@@ -46,11 +63,6 @@ func (t *tree128) below(x key128) sum128 {
 			break
 		}
 		n = plus128(n, count128(r.first, r.last))
-	}
-	i := int(l.pos)
-	for p := l.parent; p != nil; p = p.parent {
-		n = plus128(n, sumOf128(p.sum[:i]))
-		i = int(p.pos)
 	}
 	return n
 }
@@ -105,13 +117,14 @@ func (t *tree128) nthBlock(host int, n sum128) key128 {
 		}
 		p = p.kid[i&low5]
 	}
-	for i := 0; ; i++ {
-		first, c := aligned128(l.r[i], host)
+	for r := range l.spans {
+		first, c := aligned128(r, host)
 		if less128(n, c) {
 			return times128(plus128(first, n), host)
 		}
 		n = minus128(n, c)
 	}
+	panic("scope: block counts are wrong")
 }
 
 // count and uncount keep the block counts and the sizes right when a span
@@ -177,8 +190,8 @@ func (p *inner128) firstFit(length key128) (key128, bool) {
 }
 
 func (l *leaf128) firstFit(length key128) (key128, bool) {
-	for i := range l.n {
-		if r := l.r[i]; !lt128(sub128(r.last, r.first), length) {
+	for r := range l.spans {
+		if !lt128(sub128(r.last, r.first), length) {
 			return r.first, true
 		}
 	}
@@ -221,9 +234,23 @@ func buildTree128(n int, at func(i int) span128) *tree128 {
 			l.n++
 			t.total = plus128(t.total, count128(l.r[l.n-1].first, l.r[l.n-1].last))
 		}
+		lo := l.r[0].first
+		if from := windowOf128(lo); l.n == filled && from == windowOf128(l.r[filled-1].last) {
+			l.makeDense(from)
+			for ; i < n; i++ {
+				r := at(i)
+				a, b, ok := l.offsets(r.first, r.last)
+				if !ok {
+					break
+				}
+				l.setFree(a, b)
+				l.n++
+				t.total = plus128(t.total, count128(r.first, r.last))
+			}
+		}
 		l.hi = max128
 		if len(leaves) > 0 {
-			l.lo = l.r[0].first
+			l.lo = lo
 			leaves[len(leaves)-1].hi = prev128(l.lo)
 		}
 		leaves = append(leaves, l)
@@ -277,11 +304,11 @@ func (t *tree128) rehint() {
 		size *= 2
 	}
 	l := t.descend(min128)
-	t.hintFirst = l.r[0].first
-	end := t.descend(max128)
-	last := end.hi
-	if end.n > 0 {
-		last = end.r[end.n-1].last
+	first, _ := t.ceiling(min128)
+	t.hintFirst = first.first
+	last := t.hintFirst
+	for r := range t.descend(max128).spans {
+		last = r.last
 	}
 	t.hintShift = max(0, bitLen128(sub128(last, t.hintFirst))-bitLen128(keyOf128(size-1)))
 	t.hints = make([]*leaf128, size)

@@ -22,6 +22,9 @@ func (t *tree32) at(n sum32) key32 {
 		}
 		p = p.kid[i&low5]
 	}
+	if l.dense {
+		return l.atDense(int(lowBits32(n)))
+	}
 	for i := 0; ; i++ {
 		r := l.r[i]
 		if !lt32(sub32(r.last, r.first), low32(n)) {
@@ -35,6 +38,20 @@ func (t *tree32) at(n sum32) key32 {
 func (t *tree32) below(x key32) sum32 {
 	l := t.leafOf(x)
 	n := zero32
+	if l.dense {
+		n = sumOfBits32(l.belowDense(x))
+	} else {
+		n = l.below(x)
+	}
+	i := int(l.pos)
+	for p := l.parent; p != nil; p = p.parent {
+		n = plus32(n, sumOf32(p.sum[:i]))
+		i = int(p.pos)
+	}
+	return n
+}
+
+func (l *leaf32) below(x key32) (n sum32) {
 	for _, r := range l.r[:l.n] {
 		if !lt32(r.first, x) {
 			break
@@ -44,11 +61,6 @@ func (t *tree32) below(x key32) sum32 {
 			break
 		}
 		n = plus32(n, count32(r.first, r.last))
-	}
-	i := int(l.pos)
-	for p := l.parent; p != nil; p = p.parent {
-		n = plus32(n, sumOf32(p.sum[:i]))
-		i = int(p.pos)
 	}
 	return n
 }
@@ -103,13 +115,14 @@ func (t *tree32) nthBlock(host int, n sum32) key32 {
 		}
 		p = p.kid[i&low5]
 	}
-	for i := 0; ; i++ {
-		first, c := aligned32(l.r[i], host)
+	for r := range l.spans {
+		first, c := aligned32(r, host)
 		if less32(n, c) {
 			return times32(plus32(first, n), host)
 		}
 		n = minus32(n, c)
 	}
+	panic("scope: block counts are wrong")
 }
 
 // count and uncount keep the block counts and the sizes right when a span
@@ -175,8 +188,8 @@ func (p *inner32) firstFit(length key32) (key32, bool) {
 }
 
 func (l *leaf32) firstFit(length key32) (key32, bool) {
-	for i := range l.n {
-		if r := l.r[i]; !lt32(sub32(r.last, r.first), length) {
+	for r := range l.spans {
+		if !lt32(sub32(r.last, r.first), length) {
 			return r.first, true
 		}
 	}
@@ -219,9 +232,23 @@ func buildTree32(n int, at func(i int) span32) *tree32 {
 			l.n++
 			t.total = plus32(t.total, count32(l.r[l.n-1].first, l.r[l.n-1].last))
 		}
+		lo := l.r[0].first
+		if from := windowOf32(lo); l.n == filled && from == windowOf32(l.r[filled-1].last) {
+			l.makeDense(from)
+			for ; i < n; i++ {
+				r := at(i)
+				a, b, ok := l.offsets(r.first, r.last)
+				if !ok {
+					break
+				}
+				l.setFree(a, b)
+				l.n++
+				t.total = plus32(t.total, count32(r.first, r.last))
+			}
+		}
 		l.hi = max32
 		if len(leaves) > 0 {
-			l.lo = l.r[0].first
+			l.lo = lo
 			leaves[len(leaves)-1].hi = prev32(l.lo)
 		}
 		leaves = append(leaves, l)
@@ -275,11 +302,11 @@ func (t *tree32) rehint() {
 		size *= 2
 	}
 	l := t.descend(min32)
-	t.hintFirst = l.r[0].first
-	end := t.descend(max32)
-	last := end.hi
-	if end.n > 0 {
-		last = end.r[end.n-1].last
+	first, _ := t.ceiling(min32)
+	t.hintFirst = first.first
+	last := t.hintFirst
+	for r := range t.descend(max32).spans {
+		last = r.last
 	}
 	t.hintShift = max(0, bitLen32(sub32(last, t.hintFirst))-bitLen32(keyOf32(size-1)))
 	t.hints = make([]*leaf32, size)
