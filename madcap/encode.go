@@ -31,23 +31,22 @@ func (m *Message) AppendBinary(dst []byte) ([]byte, error) {
 	if err := m.checkUnknown(); err != nil {
 		return dst, err
 	}
-	b := append(dst, Version, byte(m.Type), byte(m.Family>>8), byte(m.Family), byte(m.XID>>24), byte(m.XID>>16), byte(m.XID>>8), byte(m.XID))
+	b := binary.BigEndian.AppendUint64(dst, Version<<56|uint64(m.Type)<<48|uint64(m.Family)<<32|uint64(m.XID))
 	rest := m.fields()
 	unknown := m.Unknown
 	var f *fault
 	for _, code := range m.Order {
-		switch {
-		case code.isKnown() && rest&(1<<code) != 0:
+		if code.isKnown() && rest&(1<<code) != 0 {
 			rest &^= 1 << code
 			if b, f = m.appendOption(b, code); f != nil {
 				return dst, m.encodeError(code, f)
 			}
-		case len(unknown) > 0 && unknown[0].Code == code:
+		} else if len(unknown) > 0 && unknown[0].Code == code {
 			b = appendRaw(b, unknown[0])
 			unknown = unknown[1:]
 		}
 	}
-	for i := 0; i < len(defaultOrder) && rest != 0; i++ {
+	for i := 0; rest != 0; i++ {
 		code := defaultOrder[i]
 		if rest&(1<<code) == 0 {
 			continue
@@ -60,7 +59,7 @@ func (m *Message) AppendBinary(dst []byte) ([]byte, error) {
 	for _, o := range unknown {
 		b = appendRaw(b, o)
 	}
-	b = append(b, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, 0) // End
 	if n := len(b) - len(dst); n > MaxDatagram {
 		return dst, m.encodeError(NoOption, faultf(ErrTooLong, "%d octets", n))
 	}
@@ -89,78 +88,72 @@ func appendRaw(b []byte, o RawOption) []byte {
 
 // checkUnknown refuses unknown options that no receiver would read as such.
 func (m *Message) checkUnknown() error {
-	if len(m.Unknown) == 0 {
-		return nil
-	}
 	var seen map[OptionCode]bool // only for more than a few, which no real message has
 	if len(m.Unknown) > 16 {
 		seen = make(map[OptionCode]bool, len(m.Unknown))
 	}
-	fields := m.fields()
-	for i, o := range m.Unknown {
-		repeated := seen[o.Code] || o.Code.isKnown() && fields&(1<<o.Code) != 0
-		for j := 0; seen == nil && j < i; j++ {
-			repeated = repeated || m.Unknown[j].Code == o.Code
+	for i := range m.Unknown {
+		o := &m.Unknown[i]
+		repeated := false
+		if seen != nil {
+			repeated = seen[o.Code]
+			seen[o.Code] = true
+		} else {
+			for j := range i {
+				repeated = repeated || m.Unknown[j].Code == o.Code
+			}
 		}
-		opaque := m.Family.addrLen() == 0 &&
-			(o.Code == OptMulticastScope && len(o.Value) > 0 || o.Code == OptScopeList || o.Code == OptAddressRanges)
 		switch {
-		case o.Code.isKnown() && !opaque:
+		case o.Code.isKnown() && !m.mayBeOpaque(o):
 			return m.encodeError(o.Code, faultf(ErrValue, "the option has a field of its own"))
-		case repeated:
+		case repeated || o.Code.isKnown() && m.fields()&(1<<o.Code) != 0:
 			return m.encodeError(o.Code, &fault{Err: ErrRepeated})
 		case len(o.Value) > math.MaxUint16:
 			return m.encodeError(o.Code, faultf(ErrLength, "%d octets", len(o.Value)))
-		}
-		if seen != nil {
-			seen[o.Code] = true
 		}
 	}
 	return nil
 }
 
+// mayBeOpaque reports whether o is an address option that stays uninterpreted
+// in the message's family.
+func (m *Message) mayBeOpaque(o *RawOption) bool {
+	return m.Family.addrLen() == 0 &&
+		(o.Code == OptMulticastScope && len(o.Value) > 0 || o.Code == OptScopeList || o.Code == OptAddressRanges)
+}
+
 // appendOption appends one present field as an option.
-func (m *Message) appendOption(b []byte, code OptionCode) ([]byte, *fault) {
+func (m *Message) appendOption(b []byte, code OptionCode) (_ []byte, f *fault) {
+	if numbers&(1<<code) != 0 {
+		n, f := m.numberOf(code)
+		return binary.BigEndian.AppendUint64(b, uint64(code)<<48|4<<32|uint64(n)), f
+	}
 	at := len(b)
-	b = append(b, byte(code>>8), byte(code), 0, 0)
-	var f *fault
+	b = binary.BigEndian.AppendUint32(b, uint32(code)<<16) // the length follows
 	switch code {
-	case OptLeaseTime:
-		b, f = appendSeconds(b, m.LeaseTime.Value)
 	case OptServerIdentifier:
 		b, f = m.ServerIdentifier.append(b)
 	case OptLeaseIdentifier:
 		b = append(b, m.LeaseIdentifier...)
 	case OptMulticastScope:
-		b, f = m.appendAddr(b, m.Scope)
+		b, f = m.appendGroup(b, m.Scope)
 	case OptOptionRequestList:
 		for _, c := range m.OptionRequestList {
 			b = binary.BigEndian.AppendUint16(b, uint16(c))
 		}
-	case OptStartTime:
-		b, f = appendTime(b, m.StartTime)
 	case OptNumberOfAddresses:
-		if n := m.Addresses; n.Desired == 0 || n.Min > n.Desired {
+		if n := m.Addresses; !n.isValid() {
 			return b, faultf(ErrValue, "minimum %d, desired %d", n.Min, n.Desired)
 		}
-		b = binary.BigEndian.AppendUint16(b, m.Addresses.Min)
-		b = binary.BigEndian.AppendUint16(b, m.Addresses.Desired)
+		b = binary.BigEndian.AppendUint32(b, uint32(m.Addresses.Min)<<16|uint32(m.Addresses.Desired))
 	case OptRequestedLanguage:
 		b = append(b, m.RequestedLanguage.Value...)
 	case OptScopeList:
 		b, f = m.appendScopeList(b)
 	case OptAddressRanges:
 		b, f = m.appendRanges(b)
-	case OptCurrentTime:
-		b, f = appendTime(b, m.CurrentTime)
 	case OptFeatureList:
 		b, f = m.Features.Value.append(b)
-	case OptRetryTime:
-		b, f = appendTime(b, m.RetryTime)
-	case OptMinLeaseTime:
-		b, f = appendSeconds(b, m.MinLeaseTime.Value)
-	case OptMaxStartTime:
-		b, f = appendTime(b, m.MaxStartTime)
 	case OptError:
 		f = m.Error.Value.check()
 		b = binary.BigEndian.AppendUint16(b, uint16(m.Error.Value.Code))
@@ -172,83 +165,103 @@ func (m *Message) appendOption(b []byte, code OptionCode) ([]byte, *fault) {
 		}
 		b = m.Nesting.Value.append(b)
 	}
-	if f != nil {
-		return b, f
-	}
 	n := len(b) - at - 4
-	if n > math.MaxUint16 {
-		return b, faultf(ErrLength, "%d octets", n)
+	if f == nil && n > math.MaxUint16 {
+		f = faultf(ErrLength, "%d octets", n)
 	}
 	binary.BigEndian.PutUint16(b[at+2:], uint16(n))
-	return b, nil
+	return b, f
 }
 
-func appendSeconds(b []byte, d time.Duration) ([]byte, *fault) {
+// numberOf returns the number that an option of the set numbers consists of.
+func (m *Message) numberOf(code OptionCode) (uint32, *fault) {
+	var d time.Duration
+	switch code {
+	case OptLeaseTime:
+		d = m.LeaseTime.Value
+	case OptMinLeaseTime:
+		d = m.MinLeaseTime.Value
+	default:
+		t := m.instant(code)
+		sec := t.Unix()
+		if t.Nanosecond() != 0 || sec < 0 || sec > math.MaxUint32 {
+			return 0, faultf(ErrValue, "%v is not a whole second from 1970 to 2106", *t)
+		}
+		return uint32(sec), nil
+	}
 	sec := d / time.Second
 	if d%time.Second != 0 || sec < 0 || sec > math.MaxUint32 {
-		return b, faultf(ErrValue, "%v is not 0 to 2^32-1 whole seconds", d)
+		return 0, faultf(ErrValue, "%v is not 0 to 2^32-1 whole seconds", d)
 	}
-	return binary.BigEndian.AppendUint32(b, uint32(sec)), nil
+	return uint32(sec), nil
 }
 
-func appendTime(b []byte, t time.Time) ([]byte, *fault) {
-	sec := t.Unix()
-	if t.Nanosecond() != 0 || sec < 0 || sec > math.MaxUint32 {
-		return b, faultf(ErrValue, "%v is not a whole second from 1970 to 2106", t)
-	}
-	return binary.BigEndian.AppendUint32(b, uint32(sec)), nil
-}
-
-func (s ServerIdentifier) append(b []byte) ([]byte, *fault) {
-	if s.Addr.IsValid() {
-		if s.Addr.Zone() != "" || s.Family != 0 || len(s.Opaque) > 0 {
-			return b, faultf(ErrValue, "server identifier %v", s)
+func (s *ServerIdentifier) append(b []byte) ([]byte, *fault) {
+	family := FamilyOf(s.Addr)
+	switch {
+	case family == 0:
+		if s.Family.addrLen() != 0 || len(s.Opaque) == 0 {
+			return b, faultf(ErrValue, "opaque server identifier of family %v with %d octets", s.Family, len(s.Opaque))
 		}
-		b = binary.BigEndian.AppendUint16(b, uint16(FamilyOf(s.Addr)))
-		return appendIP(b, s.Addr), nil
+		b = binary.BigEndian.AppendUint16(b, uint16(s.Family))
+		return append(b, s.Opaque...), nil
+	case s.Addr.Zone() != "" || s.Family != 0 || len(s.Opaque) > 0:
+		return b, faultf(ErrValue, "server identifier %v", *s)
 	}
-	if s.Family.addrLen() != 0 || len(s.Opaque) == 0 {
-		return b, faultf(ErrValue, "opaque server identifier of family %v with %d octets", s.Family, len(s.Opaque))
+	b = binary.BigEndian.AppendUint16(b, uint16(family))
+	if family == FamilyIPv4 {
+		v := s.Addr.As4()
+		return append(b, v[:]...), nil
 	}
-	b = binary.BigEndian.AppendUint16(b, uint16(s.Family))
-	return append(b, s.Opaque...), nil
+	v := s.Addr.As16()
+	return append(b, v[:]...), nil
 }
 
-// appendIP appends the octets of a without allocating.
-func appendIP(b []byte, a netip.Addr) []byte {
-	if a.Is4() {
-		v := a.As4()
-		return append(b, v[:]...)
-	}
-	v := a.As16()
-	return append(b, v[:]...)
-}
-
-// appendAddr appends a multicast address of the message's family.
-func (m *Message) appendAddr(b []byte, a netip.Addr) ([]byte, *fault) {
-	if m.Family.addrLen() == 0 || FamilyOf(a) != m.Family {
+// appendGroup appends a multicast address of the message's family.
+func (m *Message) appendGroup(b []byte, a netip.Addr) ([]byte, *fault) {
+	switch {
+	case FamilyOf(a) != m.Family || m.Family == 0:
 		return b, faultf(ErrFamily, "%v in a message of family %v", a, m.Family)
+	case m.Family == FamilyIPv4:
+		if v := a.As4(); isGroup(v[:]) {
+			return append(b, v[:]...), nil
+		}
+	case a.Zone() == "":
+		if v := a.As16(); isGroup(v[:]) {
+			return append(b, v[:]...), nil
+		}
 	}
-	if !isMulticast(a) || a.Zone() != "" {
-		return b, faultf(ErrValue, "%v is not a multicast address without zone", a)
-	}
-	return appendIP(b, a), nil
+	return b, faultf(ErrValue, "%v is not a multicast address without zone", a)
 }
 
 func (m *Message) appendRanges(b []byte) ([]byte, *fault) {
 	if m.Family.addrLen() == 0 {
 		return b, faultf(ErrFamily, "ranges in a message of family %v", m.Family)
 	}
-	var f *fault
-	for _, r := range m.Ranges.Value {
-		if b, f = m.appendAddr(b, r.First()); f != nil {
-			return b, f
+	for i := range m.Ranges.Value {
+		r := &m.Ranges.Value[i]
+		first, last := r.First(), r.Last()
+		if FamilyOf(first) != m.Family {
+			return b, faultf(ErrFamily, "range %v in a message of family %v", *r, m.Family)
 		}
-		n := r.Size()
-		if n.Hi != 0 || n.Lo > math.MaxUint16 || !isMulticast(r.Last()) {
-			return b, faultf(ErrValue, "range %v has more than 65535 addresses or leaves multicast space", r)
+		var more uint64 // addresses after the first one
+		ok := false
+		if m.Family == FamilyIPv4 {
+			v, w := first.As4(), last.As4()
+			more = uint64(binary.BigEndian.Uint32(w[:]) - binary.BigEndian.Uint32(v[:]))
+			ok = isGroup(v[:]) && isGroup(w[:])
+			b = append(b, v[:]...)
+		} else {
+			v, w := first.As16(), last.As16()
+			low, borrow := bits.Sub64(binary.BigEndian.Uint64(w[8:]), binary.BigEndian.Uint64(v[8:]), 0)
+			more = low
+			ok = isGroup(v[:]) && binary.BigEndian.Uint64(w[:]) == binary.BigEndian.Uint64(v[:])+borrow
+			b = append(b, v[:]...)
 		}
-		b = binary.BigEndian.AppendUint16(b, uint16(n.Lo))
+		if !ok || more >= math.MaxUint16 {
+			return b, faultf(ErrValue, "range %v is not of 1 to 65535 multicast addresses", *r)
+		}
+		b = binary.BigEndian.AppendUint16(b, uint16(more+1))
 	}
 	return b, nil
 }
@@ -283,10 +296,10 @@ func (m *Message) appendScopeList(b []byte) ([]byte, *fault) {
 				return b, faultf(ErrValue, "two zones begin with %v", z.Range.First())
 			}
 		}
-		if b, f = m.appendAddr(b, z.Range.First()); f != nil {
+		if b, f = m.appendGroup(b, z.Range.First()); f != nil {
 			return b, f
 		}
-		if b, f = m.appendAddr(b, z.Range.Last()); f != nil {
+		if b, f = m.appendGroup(b, z.Range.Last()); f != nil {
 			return b, f
 		}
 		if b, f = z.appendNames(append(b, z.TTL)); f != nil {

@@ -124,20 +124,31 @@ func (m *Message) Names(f Feature) bool {
 		(slices.Contains(l.Supported, f) || slices.Contains(l.Requested, f) || slices.Contains(l.Required, f))
 }
 
-// Reset empties m but keeps the memory of its lists for the next Decode.
+// Reset empties m but keeps the memory of its lists for the next Decode. It
+// goes field by field, as Decode begins with it: clearing the struct as a whole
+// would take longer than reading a short message.
 func (m *Message) Reset() {
-	*m = Message{
-		OptionRequestList: m.OptionRequestList[:0],
-		ScopeList:         Opt[[]Zone]{Value: m.ScopeList.Value[:0]},
-		Ranges:            Opt[[]scope.Range]{Value: m.Ranges.Value[:0]},
-		Features: Opt[FeatureList]{Value: FeatureList{
-			Supported: m.Features.Value.Supported[:0],
-			Requested: m.Features.Value.Requested[:0],
-			Required:  m.Features.Value.Required[:0],
-		}},
-		Unknown: m.Unknown[:0],
-		Order:   m.Order[:0],
-	}
+	m.Type, m.Family, m.XID = 0, 0, 0
+	m.LeaseTime = Opt[time.Duration]{}
+	m.ServerIdentifier = ServerIdentifier{}
+	m.LeaseIdentifier = nil
+	m.Scope = netip.Addr{}
+	m.OptionRequestList = m.OptionRequestList[:0]
+	m.StartTime = time.Time{}
+	m.Addresses = NumberOfAddresses{}
+	m.RequestedLanguage = Opt[[]byte]{}
+	m.ScopeList.Value, m.ScopeList.Present = m.ScopeList.Value[:0], false
+	m.Ranges.Value, m.Ranges.Present = m.Ranges.Value[:0], false
+	m.CurrentTime = time.Time{}
+	m.Features.Value.clear()
+	m.Features.Present = false
+	m.RetryTime = time.Time{}
+	m.MinLeaseTime = Opt[time.Duration]{}
+	m.MaxStartTime = time.Time{}
+	m.Error = Opt[ErrorOption]{}
+	m.Nesting = Opt[NestingState]{}
+	m.Unknown = m.Unknown[:0]
+	m.Order = m.Order[:0]
 }
 
 // UnmarshalBinary decodes a datagram into m as Decode does, but keeps nothing
@@ -150,9 +161,12 @@ func (m *Message) MarshalBinary() ([]byte, error) { return m.AppendBinary(nil) }
 // RawOptions yields the options of a datagram as they stand in it, without
 // judging them, up to End or to the first one that does not fit. It is for
 // sniffers and relays; the values alias b.
-func RawOptions(b []byte) iter.Seq2[OptionCode, []byte] {
+func RawOptions(b []byte) iter.Seq2[OptionCode, []byte] { return rawOptions(b, headerLen) }
+
+// rawOptions does so from octet at on.
+func rawOptions(b []byte, at int) iter.Seq2[OptionCode, []byte] {
 	return func(yield func(OptionCode, []byte) bool) {
-		for at := headerLen; at+4 <= len(b); {
+		for at := at; at+4 <= len(b); {
 			code := OptionCode(binary.BigEndian.Uint16(b[at:]))
 			end := at + 4 + int(binary.BigEndian.Uint16(b[at+2:]))
 			if code == OptEnd || end > len(b) || !yield(code, b[at+4:end:end]) {

@@ -153,6 +153,8 @@ type NumberOfAddresses struct {
 // IsZero reports whether n is absent.
 func (n NumberOfAddresses) IsZero() bool { return n == NumberOfAddresses{} }
 
+func (n NumberOfAddresses) isValid() bool { return n.Desired > 0 && n.Min <= n.Desired }
+
 // Zone is one entry of a Multicast Scope List (option 9, RFC 2730, section
 // 3.10): a scope in effect here, its addresses, and what people call it. The
 // first address of Range is the Scope ID.
