@@ -327,15 +327,19 @@ func watch(ctx context.Context, args []string, out io.Writer) error {
 	}
 	fmt.Fprintln(out, "watching", *dev)
 	var c traffic
-	for buf := make([]byte, 65536); ctx.Err() == nil; {
+	for buf := make([]byte, 65536); ; {
 		n, from, err := syscall.Recvfrom(fd, buf, 0)
-		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
+		switch {
+		case errors.Is(err, syscall.EAGAIN) && ctx.Err() != nil: // nothing waits to be counted
+			fmt.Fprintln(out, c.packets, c.octets)
+			return nil
+		case errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
 			return err
 		}
 		if ll, ok := from.(*syscall.SockaddrLinklayer); ok && ll.Ifindex == int(index) && n > 0 && bytes.HasSuffix(buf[:n], []byte(*text)) {
 			c.packets, c.octets = c.packets+1, c.octets+n
 		}
 	}
-	fmt.Fprintln(out, c.packets, c.octets)
-	return nil
 }
