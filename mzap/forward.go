@@ -107,7 +107,7 @@ func ForwardNIM(nim *Message, at Crossing) Forwarding {
 	switch {
 	case at.InBounds:
 		return Forwarding{Verdict: FromOutside}
-	case at.Route == 0 || at.Route != at.In:
+	case at.Route != at.In:
 		return Forwarding{Verdict: WrongRoute}
 	}
 	from := at.LocalZone

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcastalloc/malloc/mzap"
 )
@@ -136,6 +137,23 @@ func TestForwardNIM(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestRemembered: the window is open at its end. MZAP-A-8, MZAP-A-34.
+func TestRemembered(t *testing.T) {
+	const dup = 30 * time.Second
+	for _, c := range []struct {
+		before, now bool // authenticated
+		after       time.Duration
+		want        bool
+	}{
+		{false, false, 0, true}, {false, false, dup - 1, true}, {false, false, dup, false},
+		{false, true, 0, false}, {true, true, 0, true}, {true, false, dup - 1, true}, {true, false, dup, false},
+	} {
+		if got := (mzap.Remembered{At: epoch, Authenticated: c.before}).Blocks(epoch.Add(c.after), c.now, dup); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
 	}
 }
 

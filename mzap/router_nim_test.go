@@ -89,6 +89,9 @@ func TestNotInsideEntry(t *testing.T) {
 			t.Errorf("MZAP-A-17: NIM %v not inside %v", n.Range, n.NotInside)
 		}
 	}
+	if s := g.r.Stats(); s.Unsendable != 0 {
+		t.Errorf("MZAP-A-17: tried to send %d impossible NIMs", s.Unsendable)
+	}
 	g.receive(1, zam(scopeY, "10.0.1.9"))
 	g.receive(1, zam(mzaptestScope("Y", "239.140.0.0", "239.141.255.255"), "10.0.1.8"))
 	for _, e := range entries(g) {

@@ -355,6 +355,17 @@ func TestIPv6Router(t *testing.T) {
 	if _, sends = g.next(mzap.ZCM, scope.IPv6(5).Range); sends[0].Group != addr("ff05:ffff:ffff:ffff:ffff:ffff:ffff:fffc") {
 		t.Errorf("MZAP-A-21: ZCM to %v", sends[0].Group)
 	}
+	// MZAP-A-27: a ZCM fills 1280 octets, with an IPv6 and a UDP header, and no more.
+	for i := range 100 {
+		m := &mzap.Message{
+			Type: mzap.ZCM, Origin: netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb9, 15: byte(i + 1)}), ZoneID: addr("2001:db9::1"),
+			Range: scope.IPv6(5).Range, HoldTime: 65535 * time.Second,
+		}
+		g.receive(1, m)
+	}
+	if msgs, _ = g.next(mzap.ZCM, scope.IPv6(5).Range); msgs[0].Size()+48 > 1280 || msgs[0].Size()+48+16 <= 1280 {
+		t.Errorf("MZAP-A-27: %d listed in %d octets", len(msgs[0].Routers), msgs[0].Size())
+	}
 	w6 := golden(t, "w6")
 	if got := g.receivePacket(mzap.Packet{Interface: 1, From: addr("2001:db8:a::52"), Payload: w6}); len(ofType[mzap.Send](got)) != 3 {
 		t.Errorf("relayed %v", ways(got))

@@ -170,6 +170,9 @@ func TestInspectZCM(t *testing.T) {
 		t.Errorf("MZAP-6.7-4: silent since it was first listed: %v", k)
 	}
 	at(1870*time.Second, zcm(scopeX, "10.0.2.7"))
+	if s := g.r.Snapshot(g.now); len(s.Zones[1].Silent) != 1 { // 10.5.0.7, from above
+		t.Errorf("who is heard is still among the silent: %v", s.Zones[1].Silent)
+	}
 	if k := at(1900*time.Second, lists); k != nil {
 		t.Errorf("heard meanwhile: %v", k)
 	}
@@ -180,9 +183,17 @@ func TestInspectZCM(t *testing.T) {
 	if k := at(3730*time.Second, lists); !slices.Equal(k, []mzap.FindingKind{mzap.NonConvexSilence}) {
 		t.Errorf("silent since its last ZCM: %v", k)
 	}
+	patient := zcm(scopeX, "10.0.2.3")
+	patient.HoldTime = 65535 * time.Second
+	lists = zcm(scopeX, "10.0.1.9", "10.0.2.3")
+	at(3730*time.Second, patient)
+	at(3731*time.Second, lists)
+	if k := at(9000*time.Second, lists); k != nil {
+		t.Errorf("MZAP-A-28: a router within its own hold time is not silent: %v", k)
+	}
 	named := zcm(scopeX, "10.0.1.9")
 	named.Names = []mzap.Name{{Tag: []byte("EN"), Text: []byte("Not X")}}
-	if k := at(3730*time.Second, named); !slices.Equal(k, []mzap.FindingKind{mzap.NameConflict}) {
+	if k := at(9000*time.Second, named); !slices.Equal(k, []mzap.FindingKind{mzap.NameConflict}) {
 		t.Errorf("MZAP-6.7-5: %v", k)
 	}
 }

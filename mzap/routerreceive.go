@@ -107,12 +107,8 @@ func (r *Router) noteOutsider(now time.Time, p Packet, m *Message) {
 			r.signal(f, p.Interface)
 		}
 	}
-	id := m.Range.First()
-	if m.HoldTime == 0 {
-		r.notInside.delete(id)
-		return
-	}
-	r.notInside.put(id, outsider{m.Range, m.ZoneID, m.Divisible}, now.Add(m.HoldTime))
+	// With a hold time of 0 the entry ends at once.
+	r.notInside.put(m.Range.First(), outsider{m.Range, m.ZoneID, m.Divisible}, now.Add(m.HoldTime))
 }
 
 // inspectZAM looks for misconfigurations in a ZAM for a scope this router
@@ -183,12 +179,10 @@ func (r *Router) receiveZCM(now time.Time, p Packet, m *Message) {
 		r.stats.Unheeded++
 		return
 	case x.bounds(p.Interface):
-		if x != r.local {
-			r.stats.Unheeded++
-		} else if m.HoldTime == 0 {
-			r.neighbours.delete(p.Interface)
-		} else {
+		if x == r.local {
 			r.neighbours.put(p.Interface, m.ZoneID, now.Add(m.HoldTime))
+		} else {
+			r.stats.Unheeded++
 		}
 		return
 	}
