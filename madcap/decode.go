@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Decode reads a datagram into m, whose lists it reuses. What m holds aliases
-// b until the next Decode. It is total: any b gives a message or an *Error.
+// Decode reads a datagram into m, whose lists it reuses: they must not be
+// shared with another message. What m holds aliases b until the next Decode. It
+// is total: any b gives a message or an *Error.
 //
 // Two kinds of errors differ in what is left. If the framing is broken
 // (ErrTruncated, ErrVersion, ErrEnd), m is empty and the datagram is to be
