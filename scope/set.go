@@ -4,8 +4,8 @@ package scope
 
 import (
 	"math/big"
+	"math/bits"
 	"net/netip"
-	"sort"
 )
 
 // Set is an immutable set of addresses of one family. It is kept in normal
@@ -20,8 +20,40 @@ type Set struct {
 	n      int    // number of ranges
 	is4    bool   // meaningless when n is 0
 	bounds span   // lowest and highest address
-	r4     []pair // the ranges if n > 1 and is4: 8 octets each
-	r6     []span // the ranges if n > 1 and not is4: 32 octets each
+	many   *ranges
+}
+
+// ranges are those of a set that has more than one.
+type ranges struct {
+	r4    []pair // IPv4: 8 octets each
+	r6    []span // IPv6: 32 octets each
+	index index  // empty for small sets
+}
+
+// index leads from an address to the few ranges it can be in: the space from
+// the first address of a set to its last is cut in equal buckets, about as
+// many as there are ranges. Where ranges lie unevenly a bucket may have many,
+// and the search in it takes logarithmic time.
+type index struct {
+	shift int      // a bucket has 1<<shift addresses
+	start []uint32 // the first range that does not end before the bucket; one more bucket than there are
+}
+
+const indexFrom = 16 // sets of fewer ranges have no index
+
+func newIndex(s Set) index {
+	extent := s.bounds.last.Sub(s.bounds.first)
+	x := index{shift: max(0, extent.bitLen()-bits.Len(uint(s.n-1)))}
+	x.start = make([]uint32, extent.shr(x.shift).Lo+2)
+	for k, i := uint64(0), 0; k < uint64(len(x.start)); k++ {
+		from := s.bounds.first.Add(U128(k).shl(x.shift))
+		for i < s.n-1 && s.span(i).last.Less(from) {
+			i++
+		}
+		x.start[k] = uint32(i)
+	}
+	x.start[len(x.start)-1] = uint32(s.n - 1)
+	return x
 }
 
 // pair is a span of IPv4 addresses: first in the high half, last in the low
@@ -69,9 +101,9 @@ func (s Set) span(i int) span {
 	case s.n == 1:
 		return s.bounds
 	case s.is4:
-		return s.r4[i].span()
+		return s.many.r4[i].span()
 	}
-	return s.r6[i]
+	return s.many.r6[i]
 }
 
 // IsEmpty reports whether the set holds no address.
@@ -137,32 +169,22 @@ func (s Set) BigSize() *big.Int {
 // n, s.n if there is none.
 func (s Set) search(n Uint128) int {
 	switch {
-	case s.n < 2:
-		if s.n == 1 && s.bounds.last.Less(n) {
-			return 1
-		}
+	case s.n == 0 || s.bounds.last.Less(n):
+		return s.n
+	case s.n == 1 || n.Less(s.bounds.first):
 		return 0
-	case s.is4:
-		return s.search4(n.Lo)
 	}
-	return sort.Search(s.n, func(i int) bool { return !s.r6[i].last.Less(n) })
-}
-
-// search4 is search for two or more IPv4 ranges. It runs the same number of
-// steps for every n, and the compiler makes its one comparison a conditional
-// move, so that no branch is ever predicted wrongly.
-func (s Set) search4(n uint64) int {
-	r, low := s.r4, 0
-	for size := len(r); size > 1; {
-		half := size >> 1
-		next := low + half
-		if uint64(uint32(r[next-1])) < n {
-			low = next
+	low, high := 0, s.n-1 // the answer is one of these
+	if x := &s.many.index; x.start != nil {
+		k := n.Sub(s.bounds.first).shr(x.shift).Lo
+		low, high = int(x.start[k]), int(x.start[k+1])
+	}
+	for low < high {
+		if mid := (low + high) / 2; s.span(mid).last.Less(n) {
+			low = mid + 1
+		} else {
+			high = mid
 		}
-		size -= half
-	}
-	if uint64(uint32(r[low])) < n {
-		low++
 	}
 	return low
 }
@@ -172,7 +194,29 @@ func (s Set) Contains(a netip.Addr) bool {
 	if s.n == 0 || a.Is4() != s.is4 || !usable(a) {
 		return false
 	}
+	if s.is4 && s.n >= indexFrom {
+		return s.many.contains4(number4(a), s.bounds)
+	}
 	n := addrNumber(a)
 	i := s.search(n)
 	return i < s.n && !n.Less(s.span(i).first)
+}
+
+// contains4 is Contains for IPv4 sets with an index, without 128-bit numbers.
+func (m *ranges) contains4(n uint32, bounds span) bool {
+	d := n - uint32(bounds.first.Lo)
+	if d > uint32(bounds.last.Lo-bounds.first.Lo) {
+		return false // above the last, or below the first and wrapped around
+	}
+	k := d >> (m.index.shift & 31)
+	low, high := m.index.start[k], m.index.start[k+1]
+	for low < high {
+		mid := (low + high) / 2
+		if m.r4[mid].last() < n {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return m.r4[low].first() <= n
 }

@@ -184,7 +184,10 @@ func (w *setWriter) set() Set {
 		}
 		s := Set{n: n, is4: true, bounds: span{w.r4[0].span().first, w.r4[n-1].span().last}}
 		if n > 1 {
-			s.r4 = trim(w.r4)
+			s.many = &ranges{r4: trim(w.r4)}
+		}
+		if n >= indexFrom {
+			s.many.index = newIndex(s)
 		}
 		return s
 	}
@@ -194,7 +197,10 @@ func (w *setWriter) set() Set {
 	}
 	s := Set{n: n, bounds: span{w.r6[0].first, w.r6[n-1].last}}
 	if n > 1 {
-		s.r6 = trim(w.r6)
+		s.many = &ranges{r6: trim(w.r6)}
+	}
+	if n >= indexFrom {
+		s.many.index = newIndex(s)
 	}
 	return s
 }

@@ -39,7 +39,7 @@ func NewSpace(free Set) *Space {
 	if s.base = high96(free.bounds.first); s.base == high96(free.bounds.last) {
 		if free.is4 && free.n > 1 {
 			s.low = buildTree32(free.n, func(i int) span32 {
-				return span32{free.r4[i].first(), free.r4[i].last()}
+				return span32{free.many.r4[i].first(), free.many.r4[i].last()}
 			})
 		} else {
 			s.low = buildTree32(free.n, func(i int) span32 { return lowSpan(free.span(i)) })

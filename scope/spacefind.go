@@ -72,6 +72,12 @@ func (s *Space) FirstFit(n Uint128) (Range, bool) {
 	length := n.dec()
 	switch {
 	case n.IsZero():
+	case s.is4:
+		if length.Hi == 0 && length.Lo <= uint64(max32) {
+			if first, ok := s.low.firstFit(uint32(length.Lo)); ok {
+				return Range{addr4(first), addr4(first + uint32(length.Lo))}, true
+			}
+		}
 	case s.wide != nil:
 		first, ok := s.wide.firstFit(length)
 		return s.fit(first, length, ok)

@@ -163,8 +163,16 @@ func (t *tree128) addBlocks(l *leaf128, k int, n sum128) {
 // length or more. The bounds it finds too high it lowers: a span that is cut
 // leaves them as they are, so every miss here pays for a cut.
 func (t *tree128) firstFit(length key128) (key128, bool) {
-	if t.top == nil {
-		return t.only.firstFit(length)
+	if length == min128 || t.top == nil { // any span will do
+		l := t.only
+		for p := t.top; p != nil; {
+			if p.kid == nil {
+				l = p.leaf[0]
+				break
+			}
+			p = p.kid[0]
+		}
+		return l.firstFit(length)
 	}
 	return t.top.firstFit(length)
 }
@@ -190,6 +198,14 @@ func (p *inner128) firstFit(length key128) (key128, bool) {
 }
 
 func (l *leaf128) firstFit(length key128) (key128, bool) {
+	if !l.dense {
+		for i := range l.n {
+			if r := l.r[i&low5]; !lt128(sub128(r.last, r.first), length) {
+				return r.first, true
+			}
+		}
+		return min128, false
+	}
 	for r := range l.spans {
 		if !lt128(sub128(r.last, r.first), length) {
 			return r.first, true

@@ -161,8 +161,16 @@ func (t *tree32) addBlocks(l *leaf32, k int, n sum32) {
 // length or more. The bounds it finds too high it lowers: a span that is cut
 // leaves them as they are, so every miss here pays for a cut.
 func (t *tree32) firstFit(length key32) (key32, bool) {
-	if t.top == nil {
-		return t.only.firstFit(length)
+	if length == min32 || t.top == nil { // any span will do
+		l := t.only
+		for p := t.top; p != nil; {
+			if p.kid == nil {
+				l = p.leaf[0]
+				break
+			}
+			p = p.kid[0]
+		}
+		return l.firstFit(length)
 	}
 	return t.top.firstFit(length)
 }
@@ -188,6 +196,14 @@ func (p *inner32) firstFit(length key32) (key32, bool) {
 }
 
 func (l *leaf32) firstFit(length key32) (key32, bool) {
+	if !l.dense {
+		for i := range l.n {
+			if r := l.r[i&low5]; !lt32(sub32(r.last, r.first), length) {
+				return r.first, true
+			}
+		}
+		return min32, false
+	}
 	for r := range l.spans {
 		if !lt32(sub32(r.last, r.first), length) {
 			return r.first, true

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 
 	"github.com/gaissmai/bart"
 	"github.com/mcastalloc/malloc/scope"
@@ -291,6 +292,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 		}
 		return s
 	})
+	runtime.KeepAlive(w)
 }
 
 // full measures the /8 that is 99.9 % full, against the floor, and how the
