@@ -16,7 +16,6 @@ import (
 type ignored struct {
 	name    string
 	verb    madcap.MessageType // 0: REQUEST
-	kind    madcap.MessageType // 0: OFFER to a DISCOVER, else ACK
 	spoil   func(*madcap.Message)
 	octets  func(good []byte) []byte // where no Message can be so bad
 	counter func(*madcap.ClientStats) *uint64

@@ -182,6 +182,13 @@ func (c *Client) find(ctx context.Context, op string, l lease.Lease) (lease.Leas
 	return l, nil
 }
 
+// forget drops what is remembered of a lease.
+func (c *Client) forget(id lease.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known.drop(id)
+}
+
 // pathTo returns where the server of a lease is asked.
 func (c *Client) pathTo(server netip.Addr) (netip.AddrPort, bool) {
 	c.mu.Lock()
