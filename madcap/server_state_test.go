@@ -333,16 +333,58 @@ func TestServerLateAnswers(t *testing.T) {
 			r.asked(madcap.OpAllocate)
 		}},
 		{id: "another message about the lease meanwhile", run: func(t *testing.T, r *srvRig) {
+			r.state("LEASED")
+			late(r)
+			r.unicast(srvRenew(1, srvFor(3*time.Hour)))
+			for i, m := range []*madcap.Message{srvRenew(2, srvFor(time.Hour)), srvRequest(3), srvDiscover(4)} {
+				r.unicast(m)
+				srvEqual(t, "ignored", r.s.Stats().Ignored[madcap.IgnoredInProgress], uint64(i+1))
+			}
+			r.resolve()
+			srvEqual(t, "lease time", r.ack(typeRenew).LeaseTime.Value, 3*time.Hour)
+			r.unicast(srvRenew(2, srvFor(time.Hour))) // the client sends it again
+			r.resolve()
+			srvEqual(t, "lease time", r.ack(typeRenew).LeaseTime.Value, time.Hour)
+		}},
+		{id: "a RELEASE meanwhile", run: func(t *testing.T, r *srvRig) {
+			// The client has given up and sends this once.
 			late(r)
 			r.unicast(srvRequest(1))
-			r.unicast(srvRelease(2))
-			r.silent(madcap.IgnoredInProgress)
+			r.unicast(srvRelease(2, srvFeatures(nil, []madcap.Feature{madcap.SharedLeaseIdentifier}, nil)))
+			r.unicast(srvRelease(2)) // again
+			r.unicast(srvRelease(3)) // another
+			srvEqual(t, "ignored", r.s.Stats().Ignored[madcap.IgnoredInProgress], 2)
+			r.asked(madcap.OpAllocate)
 			r.resolve()
 			r.ack(typeRequest)
-			r.unicast(srvRelease(2)) // the client sends it again
+			r.asked(madcap.OpRelease)
 			r.resolve()
-			r.ack(typeRelease)
+			m := r.ack(typeRelease)
+			srvEqual(t, "xid", m.XID, 2)
+			srvEqual(t, "Feature List", len(m.Features.Value.Required), 1)
 			srvEqual(t, "state", r.stateName(), "NONE")
+			r.unicast(srvRelease(2))
+			r.ack(typeRelease) // from memory
+			r.asked()
+		}},
+		{id: "a RELEASE of what is put off meanwhile", run: func(t *testing.T, r *srvRig) {
+			late(r)
+			r.alloc.Later = func(now time.Time, _ *madcap.Ask) time.Time { return now.Add(time.Hour) }
+			r.unicast(srvRequest(1, srvPatience))
+			r.unicast(srvRelease(2))
+			r.resolve()
+			srvEqual(t, "answers", len(r.sends), 2)
+			r.asked(madcap.OpAllocate, madcap.OpCancel)
+			srvEqual(t, "state", r.stateName(), "NONE")
+		}},
+		{id: "a RELEASE of what is refused meanwhile", run: func(t *testing.T, r *srvRig) {
+			late(r)
+			r.unicast(srvRequest(1, srvNumber(100, 100)))
+			r.unicast(srvRelease(2))
+			r.resolve()
+			r.nak(madcap.CodeNotCompleted, madcap.OptNumberOfAddresses)
+			r.resolve()
+			r.nak(madcap.CodeLeaseUnknown, 0)
 		}},
 		{id: "MADCAP-2.2.3-7/chosen otherwise before the offer", run: func(t *testing.T, r *srvRig) {
 			late(r)

@@ -129,6 +129,16 @@ type pendingExchange struct {
 	continues bool // it is the repetition of what was put off
 	mayDefer  bool // it may become a new deferral
 	unwanted  bool // the client has chosen another server's offer meanwhile
+
+	releasing bool     // the client has sent a RELEASE meanwhile:
+	release   exchange // to be worked on then; its id is the same
+}
+
+// postpone keeps a RELEASE until p is resolved.
+func (p *pendingExchange) postpone(x *exchange) {
+	applied := append(p.release.applied[:0], x.applied...)
+	p.releasing, p.release = true, *x
+	p.release.id, p.release.applied = nil, applied
 }
 
 // pendingSet holds what waits for the allocator, in places that are used
@@ -166,10 +176,11 @@ func (s *pendingSet) enter(x *exchange) (*pendingExchange, Token) {
 	s.free = s.free[:len(s.free)-1]
 	s.index[x.key] = i
 	p := s.places[i]
-	id, turn, ranges, applied := append(p.id[:0], x.id...), max(p.turn+1, 1), p.ask.Ranges[:0], p.applied[:0]
+	id, turn, ranges := append(p.id[:0], x.id...), max(p.turn+1, 1), p.ask.Ranges[:0]
+	applied, released := append(p.applied[:0], x.applied...), p.release.applied[:0]
 	*p = pendingExchange{exchange: *x, id: id, turn: turn, active: true}
-	p.exchange.id, p.applied = id, append(applied, x.applied...)
-	p.ask.Ranges = ranges
+	p.exchange.id, p.applied = id, applied
+	p.ask.Ranges, p.release.applied = ranges, released
 	return p, Token(turn)<<32 | Token(i)
 }
 

@@ -175,11 +175,17 @@ func (s *Server) execute(now time.Time, x *exchange, other bool, payload []byte)
 		s.inform(now, x)
 		return
 	}
-	if s.pending.find(&x.key) != nil {
-		s.silence(x, IgnoredInProgress)
+	s.apply(x, &m.Features.Value)
+	if p := s.pending.find(&x.key); p != nil {
+		// One question at a time about a lease. A RELEASE may be the last that
+		// its client sends, so it waits; all else the client sends again.
+		if x.typ == TypeRelease && p.typ != TypeRelease && !p.releasing {
+			p.postpone(x)
+		} else {
+			s.silence(x, IgnoredInProgress)
+		}
 		return
 	}
-	s.apply(x, &m.Features.Value)
 	if s.isDeferred(now, x, payload) {
 		return
 	}
@@ -293,7 +299,7 @@ func (s *Server) apply(x *exchange, l *FeatureList) {
 // the repetition the server waits for: that one it asks for again.
 func (s *Server) isDeferred(now time.Time, x *exchange, payload []byte) bool {
 	d := s.deferred.find(&x.key)
-	if x.retry || d != nil {
+	if x.retry || d != nil && x.typ == d.typ {
 		x.repeat = s.signing.sign(payload)
 	}
 	switch {

@@ -16,6 +16,20 @@ func (s *Server) Resolve(now time.Time, token Token, o Outcome) {
 	if p == nil {
 		return
 	}
+	s.resolve(now, p, o)
+	if p.releasing {
+		x := &s.x
+		applied := append(x.applied[:0], p.release.applied...)
+		*x = p.release
+		x.id, x.applied = p.id, applied
+		s.in.Reset()
+		if !s.isDeferred(now, x, nil) {
+			s.ask(x, nil)
+		}
+	}
+}
+
+func (s *Server) resolve(now time.Time, p *pendingExchange, o Outcome) {
 	x := &p.exchange
 	h := s.holds.find(&x.key)
 	if h != nil {
