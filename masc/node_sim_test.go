@@ -147,3 +147,56 @@ func TestShortPartitions(t *testing.T) {
 		t.Error("nothing was allocated")
 	}
 }
+
+// TestLongPartitions holds that what overlaps after a partition longer than the
+// waiting period is found and resolved when it is over: MASC-12.4-1,
+// MASC-12.4-4, MASC-12.4-6, MASC-12.4-8, MASC-11.2.2-3. MALLOC_SEEDS sets the
+// number of seeds.
+func TestLongPartitions(t *testing.T) {
+	var total masc.NodeStats
+	for seed := range seeds(t, 8) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			w := newInternet(uint64(seed), func(c *masc.SpeakerConfig) {
+				c.Node.Spaces[0].Prefix = masc.MustPrefix("228.0.0.0/20")
+			})
+			w.Check = nil
+			if err := w.Start(); err != nil {
+				t.Fatal(err)
+			}
+			r := w.Rand()
+			step := func(d time.Duration) {
+				if err := w.Run(d); err != nil {
+					t.Fatal(err)
+				}
+			}
+			step(time.Hour)
+			for round := range 4 {
+				for range 3 {
+					w.want()
+					step(time.Duration(r.Int64N(int64(2 * day))))
+				}
+				w.Partition(r.IntN(2) == 0, w.split())
+				for range 3 {
+					w.want()
+					step(time.Duration(r.Int64N(int64(4 * day))))
+				}
+				w.Heal()
+				step(12 * time.Hour)
+				if err := w.Ambiguous(); err != nil {
+					t.Fatal("round", round, w.Now(), err)
+				}
+			}
+			for _, h := range w.Hosts() {
+				s := h.Node().Stats()
+				total.Allocated += s.Allocated
+				total.Collisions += s.Collisions
+				total.Clashes += s.Clashes
+				total.Rejected += s.Rejected
+			}
+		})
+	}
+	t.Logf("%+v", total)
+	if total.Clashes == 0 {
+		t.Error("nothing clashed")
+	}
+}

@@ -41,8 +41,9 @@ func (n *Node) holdings(sp *space, l level) []Holding {
 
 // excluded returns the parts of a holding that a live WITHDRAW takes from it:
 // for the address servers, and for routing. What was claimed after an ordinary
-// WITHDRAW is not touched by it; a lost clash counts whatever its time, but if
-// it ends before the prefix it leaves the routes alone (section 11.7.3).
+// WITHDRAW is not touched by it; a lost clash counts whatever its time, but one
+// on a part of the prefix that ends before it leaves the routes alone (section
+// 11.7.3): there the winner's route is the more specific one.
 func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
 	d := n.cache.domains[n.cfg.Domain]
 	for i := range d.entries {
@@ -52,7 +53,7 @@ func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
 			continue
 		}
 		use = append(use, e.claim.Prefix)
-		if !(e.forced && h.Prefix.Covers(e.claim.Prefix) && e.claim.expiry() < h.End.Unix()) {
+		if !(e.forced && h.Prefix != e.claim.Prefix && h.Prefix.Covers(e.claim.Prefix) && e.claim.expiry() < h.End.Unix()) {
 			route = append(route, e.claim.Prefix)
 		}
 	}
@@ -117,6 +118,8 @@ func (n *Node) Allotments(now time.Time) []Allotment {
 		for _, h := range n.holdings(sp, using) {
 			use, _ := n.excluded(using, h)
 			use = n.contested(using, h, use)
+			above, _ := n.excluded(managing, h) // what the domain has lost it cannot use either
+			use = n.contested(managing, h, append(use, above...))
 			list = h.allot(list, use, []Prefix{h.Prefix})
 		}
 	}

@@ -209,6 +209,26 @@ func (n *Node) lose(p *pending, winner *Claim) {
 	}
 }
 
+// cancelIn gives up the claims that wait for a part of a range which is no
+// longer there to be claimed.
+func (n *Node) cancelIn(l level, lost Prefix) {
+	for _, p := range slices.Clone(n.pending) {
+		if p.level != l || !p.prefix.Overlaps(lost) {
+			continue
+		}
+		n.drop(p)
+		if p.waiting {
+			if e := n.cache.domains[n.cfg.Domain].find(&p.claim); e != nil {
+				e.dead = true
+			}
+			if !n.cfg.SilentlyExpire && !n.holds(n.cfg.Domain, p.claim.Role, p.prefix, true) {
+				n.withdrawClaim(p)
+			}
+		}
+	}
+	n.replan = true
+}
+
 // withdrawClaim tells everybody that a claim that waited is given up (decision
 // MASC-D-34).
 func (n *Node) withdrawClaim(p *pending) {

@@ -530,6 +530,9 @@ func (n *Node) withdraw(sp *space, from PeerID, p *peerState, c *Claim, claim *e
 	}
 	if c.Domain == n.cfg.Domain {
 		n.held, n.changed = true, true
+		if !single && c.Role == Internal {
+			n.cancelIn(using, c.Prefix)
+		}
 	}
 	n.replan = true
 }
@@ -571,6 +574,7 @@ func (n *Node) receiveParentWithdraw(sp *space, from PeerID, p *peerState, c *Cl
 		return NoParentPrefix
 	}
 	n.keep(sp, from, c, c.Domain, toInternal|toSiblings)
+	n.cancelIn(managing, c.Prefix)
 	for _, h := range n.holdings(sp, managing) {
 		if common, ok := h.Prefix.Meet(c.Prefix); ok {
 			w := *c

@@ -14,12 +14,13 @@ type SamplePolicy struct {
 	Low, High   float64 // utilisation to hold: default 0.7 to 0.9
 	MaxPrefixes int     // prefixes of a domain: default 3
 	FirstSize   float64 // addresses of the first claim: default 256 (appendix B)
+	LeastSize   float64 // addresses of any claim: default 16 (section 8.3)
 }
 
 func (s SamplePolicy) defaults() SamplePolicy {
 	return SamplePolicy{
 		Low: cmp.Or(s.Low, 0.7), High: cmp.Or(s.High, 0.9),
-		MaxPrefixes: cmp.Or(s.MaxPrefixes, 3), FirstSize: cmp.Or(s.FirstSize, 256),
+		MaxPrefixes: cmp.Or(s.MaxPrefixes, 3), FirstSize: cmp.Or(s.FirstSize, 256), LeastSize: cmp.Or(s.LeastSize, 16),
 	}
 }
 
@@ -62,7 +63,7 @@ func (s SamplePolicy) Grow(v *View) Plan {
 			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
 		}
 	}
-	more := max(want-have-pending, v.Demand.Block, 1)
+	more := max(want-have-pending, v.Demand.Block, s.LeastSize)
 	need := lengthFor(v.Family, more)
 	if len(own)+len(v.Pending) < s.MaxPrefixes {
 		taken := v.taken()
@@ -118,7 +119,7 @@ func (s SamplePolicy) Renew(v *View, h Holding) Plan {
 	switch {
 	case v.Demand.Used(h.Prefix) == 0 && fits(want, have-size, s.High):
 		return Plan{}
-	case size > 1 && h.Prefix.IsContiguous() && use/have < s.Low && fits(want, have-size/2, s.High):
+	case size > s.LeastSize && h.Prefix.IsContiguous() && use/have < s.Low && fits(want, have-size/2, s.High):
 		again.Prefix = h.Prefix.half(v.Demand.Used(h.Prefix.half(true)) > v.Demand.Used(h.Prefix.half(false)))
 	}
 	return again

@@ -12,7 +12,15 @@ import (
 // domains whose address servers may use the same address, or two domains that
 // manage the same address and are no ancestors of each other (RFC 2909, section
 // 12.4). Two hosts of one domain share everything.
-func (w *Network) Overlap() error {
+func (w *Network) Overlap() error { return w.overlap(false) }
+
+// Ambiguous is Overlap for a network in which clashes have happened. It allows
+// that of two overlapping routes one is the more specific, as the loser of a
+// clash keeps the route of the prefix the lost range is a part of (section
+// 11.7.3).
+func (w *Network) Ambiguous() error { return w.overlap(true) }
+
+func (w *Network) overlap(nested bool) error {
 	type held struct {
 		host *Host
 		a    masc.Allotment
@@ -30,6 +38,9 @@ func (w *Network) Overlap() error {
 		for _, y := range all[:i] {
 			dx, dy := x.host.Config.Node.Domain, y.host.Config.Node.Domain
 			if dx == dy || !x.a.Prefix.Overlaps(y.a.Prefix) {
+				continue
+			}
+			if nested && !(x.a.Use && y.a.Use) && x.a.Prefix != y.a.Prefix {
 				continue
 			}
 			if x.a.Use && y.a.Use || !w.above(dx, dy) && !w.above(dy, dx) {
