@@ -149,7 +149,7 @@ func newMachine(t *rapid.T, store Store, pools int) *machine {
 		guard = NoGuard
 	}
 	n := rapid.IntRange(1, 9).Draw(t, "addresses")
-	set := scope.MustSet(fmt.Sprintf("239.255.3.1-239.255.3.%d", n))
+	set := scope.MustSet(fmt.Sprintf("239.255.3.60-239.255.3.%d", 59+n)) // across two pages of a store
 	m.universe = slices.Collect(set.Addrs())
 	m.config = Config{
 		Sources:     []Source{{Scope: scope.IPv4Local(), Addrs: set}},

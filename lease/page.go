@@ -43,7 +43,7 @@ func pageOf(n number) number {
 // span returns the addresses of a page.
 func pageSpan(page number) span {
 	first := number{Hi: page.Hi<<pageBits | page.Lo>>(64-pageBits), Lo: page.Lo << pageBits}
-	return span{first, number{Hi: first.Hi, Lo: first.Lo | 1<<pageBits - 1}}
+	return span{first, number{Hi: first.Hi, Lo: first.Lo | (1<<pageBits - 1)}}
 }
 
 func pageKey(page number) string {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,89 +45,169 @@ func (p *Pool) open(ctx context.Context) error {
 	return &Error{Op: "open store", Err: ErrConflict}
 }
 
-// loadAll takes over everything in the store.
+// loadAll takes over everything in the store. What is added goes into the
+// table page by page as it comes.
 func (p *Pool) loadAll(ctx context.Context) error {
 	for _, prefix := range []string{idPrefix, keyPrefix, pagePrefix} {
+		empty := len(p.t.byID) == 0
+		all := map[string][]*storedRecord{}
 		for e, err := range p.j.store.Load(ctx, prefix) {
 			if err != nil {
 				return &Error{Op: "read store", Err: storeError(err)}
 			}
 			p.j.versions[e.Key] = e.Version
-			if prefix == pagePrefix {
-				if page, ok := pageOfKey(e.Key); ok {
-					p.merge(page, e.Key, e.Value)
-				}
-			} else if n, err := decodeName(e.Value); err != nil {
-				p.j.damaged(e.Key, err)
-			} else {
-				p.latest = max(p.latest, n.latest)
+			if prefix != pagePrefix {
+				p.readName(e.Key, e.Value)
+				continue
 			}
+			there := p.readPage(e.Key, e.Value)
+			if empty {
+				p.add(e.Key, there)
+			} else {
+				all[e.Key] = there
+			}
+		}
+		if !empty && prefix == pagePrefix {
+			p.merge(all)
 		}
 	}
 	return nil
 }
 
-// refresh reads the entries of some keys, and of the pages that names among
-// them tell of, and brings the table up to date. It returns the values.
-func (p *Pool) refresh(ctx context.Context, keys []string) (map[string][]byte, error) {
-	values := map[string][]byte{}
-	for len(keys) > 0 {
-		key := keys[0]
-		if _, done := values[key]; !done {
-			values[key] = nil
-			delete(p.j.versions, key)
-			for e, err := range p.j.store.Load(ctx, key) {
-				if err != nil {
-					p.j.stale = append(p.j.stale, keys...)
-					return values, &Error{Op: "read store", Err: storeError(err)}
-				}
-				if e.Key == key {
-					values[key], p.j.versions[key] = e.Value, e.Version
-				}
-			}
-			if page, ok := pageOfKey(key); ok && strings.HasPrefix(key, pagePrefix) {
-				p.merge(page, key, values[key])
-			} else if values[key] != nil {
-				n, err := decodeName(values[key])
-				if err != nil {
-					p.j.damaged(key, err)
-				}
-				p.latest = max(p.latest, n.latest)
-				for _, page := range n.pages { // what is over may still be in our table
-					keys = append(keys, pageKey(page))
-				}
-			}
-		}
-		keys = keys[1:]
+// readName decodes the value of a name.
+func (p *Pool) readName(key string, value []byte) name {
+	n, err := decodeName(value)
+	if err != nil {
+		p.j.damaged(key, err)
+		return name{}
 	}
-	return values, nil
+	p.latest = max(p.latest, n.latest)
+	return n
 }
 
-// merge makes the table agree with the value of a page; nil is an empty one.
-func (p *Pool) merge(page number, key string, value []byte) {
-	var there []*storedRecord
-	if value != nil {
-		latest, err := decodePage(value, func(r *storedRecord) { there = append(there, r) })
-		if err != nil {
-			p.j.damaged(key, err)
-			p.block(pageSpan(page))
-			return
-		}
-		p.latest = max(p.latest, latest)
+// readPage decodes the value of a page; nil is an empty one. The addresses of
+// one that cannot be read are kept from everybody.
+func (p *Pool) readPage(key string, value []byte) (there []*storedRecord) {
+	if value == nil {
+		return nil
 	}
-	for _, r := range p.t.inPage(page, longAgo) {
-		same := slices.IndexFunc(there, func(s *storedRecord) bool { return s.stored.serial == r.stored.serial })
-		if same >= 0 {
-			s := there[same]
-			if s.start == r.start && s.end == r.end && s.gone == r.gone && s.state == r.state {
-				there = slices.Delete(there, same, same+1)
-				continue
+	latest, err := decodePage(value, func(r *storedRecord) { there = append(there, r) })
+	if err != nil {
+		p.j.damaged(key, err)
+		if page, ok := pageOfKey(key); ok {
+			p.block(pageSpan(page))
+		}
+		return there
+	}
+	p.latest = max(p.latest, latest)
+	return there
+}
+
+// refresh reads the entries of some keys, the pages that names among them
+// tell of, and the other pages of leases in these, and brings the table up to
+// date. It returns the values.
+func (p *Pool) refresh(ctx context.Context, keys []string) (map[string][]byte, error) {
+	for range conflictsMost {
+		values, pages, err := p.readAround(ctx, keys)
+		if err != nil {
+			p.j.stale = append(p.j.stale, keys...)
+			return values, err
+		}
+		if p.whole(pages) {
+			p.merge(pages)
+			return values, nil
+		}
+	}
+	p.j.stale = append(p.j.stale, keys...)
+	return nil, &Error{Op: "read store", Err: ErrConflict}
+}
+
+// readAround does the reading of refresh, one entry after the other. So it
+// may be that a lease is in one of its pages and in another not yet or no
+// more.
+func (p *Pool) readAround(ctx context.Context, keys []string) (map[string][]byte, map[string][]*storedRecord, error) {
+	values, pages := map[string][]byte{}, map[string][]*storedRecord{}
+	keys = slices.Clone(keys)
+	for i := 0; i < len(keys); i++ {
+		key := keys[i]
+		if _, done := values[key]; done {
+			continue
+		}
+		values[key] = nil
+		delete(p.j.versions, key)
+		for e, err := range p.j.store.Load(ctx, key) {
+			if err != nil {
+				return values, nil, &Error{Op: "read store", Err: storeError(err)}
+			}
+			if e.Key == key {
+				values[key], p.j.versions[key] = e.Value, e.Version
 			}
 		}
-		p.t.remove(r)
+		var around []number
+		if strings.HasPrefix(key, pagePrefix) {
+			pages[key] = p.readPage(key, values[key])
+			for _, r := range pages[key] {
+				around = append(around, pagesOf(&r.record)...)
+			}
+		} else if values[key] != nil {
+			around = p.readName(key, values[key]).pages
+		}
+		for _, page := range around {
+			keys = append(keys, pageKey(page))
+		}
 	}
+	return values, pages, nil
+}
+
+// whole reports whether each lease is the same in all of its pages. One that
+// is over need not be: a page that is written anew loses it.
+func (p *Pool) whole(pages map[string][]*storedRecord) bool {
+	for _, there := range pages {
+		for _, r := range there {
+			if r.gone <= p.latest {
+				continue
+			}
+			for _, other := range pagesOf(&r.record) {
+				if !slices.ContainsFunc(pages[pageKey(other)], r.same) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+func (r *storedRecord) same(s *storedRecord) bool { return r.sameAs(&s.record) }
+
+func (r *storedRecord) sameAs(s *record) bool {
+	return s.stored.serial == r.stored.serial && s.start == r.start && s.end == r.end && s.gone == r.gone && s.state == r.state
+}
+
+// merge makes the table agree with some pages.
+func (p *Pool) merge(pages map[string][]*storedRecord) {
+	keys := slices.Sorted(maps.Keys(pages))
+	for _, key := range keys {
+		page, _ := pageOfKey(key)
+		for _, r := range p.t.inPage(page, longAgo) {
+			if !slices.ContainsFunc(pages[key], func(s *storedRecord) bool { return s.sameAs(r) }) {
+				p.t.remove(r)
+			}
+		}
+	}
+	for _, key := range keys {
+		p.add(key, pages[key])
+	}
+}
+
+// add takes over the records of a page that are not in the table.
+func (p *Pool) add(key string, there []*storedRecord) {
+	if len(there) == 0 {
+		return
+	}
+	page, _ := pageOfKey(key)
+	here := p.t.inPage(page, longAgo)
 	for _, s := range there {
-		if s.gone > p.latest {
+		if s.gone > p.latest && !slices.ContainsFunc(here, s.sameAs) {
 			p.takeOver(key, s)
 		}
 	}
