@@ -90,7 +90,7 @@ type fataler interface {
 }
 
 func compareWithSlow(t fataler, b []byte) {
-	want, class, option := slowDecode(b)
+	want, option, class := slowDecode(b)
 	var got madcap.Message
 	err := got.Decode(b)
 	var e *madcap.Error

@@ -16,13 +16,13 @@ import (
 // speed: every octet is taken from the front of a list, and every option is
 // read into a function that puts it into the message once it is known to be
 // good. It returns the class of the first error and the option it is about.
-func slowDecode(b []byte) (m madcap.Message, class error, option madcap.OptionCode) {
+func slowDecode(b []byte) (m madcap.Message, option madcap.OptionCode, class error) {
 	none := madcap.NoOption
 	switch {
 	case len(b) < 12:
-		return m, madcap.ErrTruncated, none
+		return m, none, madcap.ErrTruncated
 	case b[0] != 0:
-		return m, madcap.ErrVersion, none
+		return m, none, madcap.ErrVersion
 	}
 	r := &slowReader{b: b[1:]}
 	m = madcap.Message{Type: madcap.MessageType(r.number(1)), Family: madcap.AddrFamily(r.number(2)), XID: uint32(r.number(4))}
@@ -33,13 +33,13 @@ func slowDecode(b []byte) (m madcap.Message, class error, option madcap.OptionCo
 		code, n := madcap.OptionCode(r.number(2)), r.number(2)
 		if code == 0 && !r.short {
 			if n > 0 || len(r.b) > 0 {
-				return madcap.Message{}, madcap.ErrEnd, none
+				return madcap.Message{}, none, madcap.ErrEnd
 			}
 			break
 		}
 		v := &slowReader{b: r.take(n)}
 		if r.short {
-			return madcap.Message{}, madcap.ErrTruncated, none
+			return madcap.Message{}, none, madcap.ErrTruncated
 		}
 		if code == 17 {
 			nestings++
@@ -75,7 +75,7 @@ func slowDecode(b []byte) (m madcap.Message, class error, option madcap.OptionCo
 		}
 		m.Order = order
 	}
-	return m, class, option
+	return m, option, class
 }
 
 // slowOption reads the value of an option.
