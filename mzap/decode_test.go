@@ -209,6 +209,8 @@ func TestRefuse(t *testing.T) {
 		{"MZAP-5-12 zone ID multicast", 0, func(m *mzap.Message) { m.ZoneID = addr("239.0.0.1") }, mzap.ErrAddress},
 		{"MZAP-5-9 256 names", 0, func(m *mzap.Message) { m.Names = make([]mzap.Name, 256) }, mzap.ErrTooLong},
 		{"MZAP-5-15 tag", 0, func(m *mzap.Message) { m.Names[0].Tag = []byte("e_n") }, mzap.ErrTag},
+		{"MZAP-A-12 nine letters", 0, func(m *mzap.Message) { m.Names[0].Tag = []byte("abcdefghi") }, mzap.ErrTag},
+		{"MZAP-A-12 nine digits", 0, func(m *mzap.Message) { m.Names[0].Tag = []byte("a-123456789") }, mzap.ErrTag},
 		{"MZAP-5-15 tag too long", 0, func(m *mzap.Message) { m.Names[0].Tag = long }, mzap.ErrTooLong},
 		{"MZAP-5-16 empty name", 0, func(m *mzap.Message) { m.Names[0].Text = nil }, mzap.ErrEmptyName},
 		{"MZAP-5-17 not UTF-8", 0, func(m *mzap.Message) { m.Names[0].Text = []byte{0xff} }, mzap.ErrNotUTF8},

@@ -264,11 +264,9 @@ func (l *Listener) Advance(now time.Time) {
 	for range l.nims.expire(now) {
 		changed = true
 	}
-	for id, e := range l.scopes.entries {
+	for _, e := range l.scopes.entries {
 		if !e.value.ripe && now.Sub(e.value.FirstHeard) >= l.cfg.NIMHold {
-			e.value.ripe = true
-			l.scopes.entries[id] = e
-			changed = true
+			e.value.ripe, changed = true, true
 		}
 	}
 	if changed {

@@ -36,6 +36,7 @@ type Router struct {
 	lastZLE    time.Time // zero: never sent one
 	stats      RouterStats
 	msg        Message // of the packet at hand
+	links      []Link  // for it
 	effects
 }
 

@@ -78,8 +78,7 @@ func (r *Router) receiveZAM(now time.Time, p Packet, m *Message) {
 	default:
 		r.inspectZAM(now, p, m, x)
 	}
-	f := ForwardZAM(m, r.crossing(now, p.Interface, func(i int) bool { return x != nil && x.bounds(i) }))
-	if f.Verdict == FromOutside {
+	if outside {
 		r.stats.Dropped[FromOutside]++
 		return
 	}
@@ -89,6 +88,7 @@ func (r *Router) receiveZAM(now time.Time, p Packet, m *Message) {
 		return
 	}
 	r.rememberZAM(now, key, p.Authenticated)
+	f := ForwardZAM(m, r.crossing(now, p.Interface, func(i int) bool { return x != nil && x.bounds(i) }))
 	r.stats.Dropped[f.Verdict]++
 	switch f.Verdict {
 	case LimitReached:
@@ -145,11 +145,11 @@ func (r *Router) leaves(router netip.Addr, z *zone) bool {
 
 // crossing describes this router to the forwarding decisions.
 func (r *Router) crossing(now time.Time, in int, bounds func(int) bool) Crossing {
-	at := Crossing{In: in, InBounds: bounds(in), LocalZone: r.local.zoneID}
+	r.links = r.links[:0]
 	for _, i := range r.local.Interfaces {
-		at.Links = append(at.Links, Link{i, r.beyond(now, i), bounds(i)})
+		r.links = append(r.links, Link{i, r.beyond(now, i), bounds(i)})
 	}
-	return at
+	return Crossing{In: in, InBounds: bounds(in), LocalZone: r.local.zoneID, Links: r.links}
 }
 
 func (r *Router) rememberZAM(now time.Time, key zamKey, authenticated bool) {

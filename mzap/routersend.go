@@ -94,9 +94,7 @@ func (r *Router) sendZCM(now time.Time, z *zone) {
 	}
 	m.Routers = SelectListed(candidates, r.room(&m))
 	for _, a := range m.Routers {
-		e := z.routers.entries[a]
-		e.value.listed = now
-		z.routers.entries[a] = e
+		z.routers.entries[a].value.listed = now
 	}
 	r.sendOwn(&m, Send{Source: z.own, Group: z.group, Interfaces: z.inside})
 }

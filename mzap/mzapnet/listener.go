@@ -21,10 +21,10 @@ import (
 type ListenerConfig struct {
 	Machine mzap.ListenerConfig
 	// Interfaces are the indexes of those to listen on; empty: every one that is up
-	// and can do multicast.
+	// and can do multicast when the Listener is made.
 	Interfaces []int
-	// Conns are listened on instead of UDP sockets on [mzap.Port]. The Listener
-	// closes them.
+	// Conns are listened on instead of UDP sockets on [mzap.Port]. They have joined
+	// the groups they are to hear. The Listener closes them.
 	Conns []Conn
 	// Authenticated tells whether a sender is vouched for, by IPsec or because the
 	// network makes forgery impossible (RFC 2776 section 8). Nil: nobody is.
@@ -69,10 +69,10 @@ func NewListener(cfg ListenerConfig) (*Listener, error) {
 		}
 	}
 	for _, is4 := range []bool{true, false} {
-		c, e := listenOn(is4, indexes)
+		c, e := l.listenOn(is4, indexes)
 		if e != nil {
 			err = e
-			l.log.Debug("cannot listen", "ipv4", is4, "error", e)
+			l.log.Warn("cannot listen", "ipv4", is4, "error", e)
 			continue
 		}
 		l.conns = append(l.conns, c)
@@ -85,7 +85,7 @@ func NewListener(cfg ListenerConfig) (*Listener, error) {
 
 // listenOn opens a socket and joins the local group on every interface that lets
 // it. One is enough.
-func listenOn(is4 bool, indexes []int) (Conn, error) {
+func (l *Listener) listenOn(is4 bool, indexes []int) (Conn, error) {
 	c, err := Listen(is4, mzap.Port)
 	if err != nil {
 		return nil, err
@@ -95,6 +95,7 @@ func listenOn(is4 bool, indexes []int) (Conn, error) {
 	for _, i := range indexes {
 		if e := c.Join(mzap.LocalGroup(is4), i); e != nil {
 			err = fmt.Errorf("mzapnet: join %v on interface %d: %w", mzap.LocalGroup(is4), i, e)
+			l.log.Debug("cannot join", "group", mzap.LocalGroup(is4), "interface", i, "error", e)
 		} else {
 			joined = true
 		}
@@ -206,7 +207,7 @@ func logger(l *slog.Logger) *slog.Logger {
 	return l
 }
 
-// usable returns the lowest address among some that MZAP can send from.
+// lowest returns the lowest address among some that MZAP can send from.
 func lowest(addrs []netip.Addr) (best netip.Addr) {
 	for _, a := range addrs {
 		if mzap.UsableUnicast(a) && (!best.IsValid() || a.Less(best)) {

@@ -143,9 +143,7 @@ func (r *Router) perform() {
 	for x := range r.Machine.Effects() {
 		switch x := x.(type) {
 		case mzap.Join:
-			for _, i := range x.Interfaces {
-				r.joined[x.Group] = append(r.joined[x.Group], i)
-			}
+			r.joined[x.Group] = append(r.joined[x.Group], x.Interfaces...)
 		case mzap.Leave:
 			r.joined[x.Group] = slices.DeleteFunc(r.joined[x.Group], func(i int) bool { return slices.Contains(x.Interfaces, i) })
 		case mzap.Finding:
