@@ -69,7 +69,8 @@ func TestLengths(t *testing.T) {
 		{"MADCAP-3.7-1", 1, v4, 6, "6553f100", 4, "4"},
 		{"MADCAP-3.8-1", 1, v4, 7, "0001 0002", 4, "4"},
 		{"MADCAP-3.9-1", 8, v4, 8, "65", 0, "0 1 65535"},
-		{"MADCAP-3.10-7", ack, v4, 9, "00", 0, "0 1"}, // D-11: no octets are no zones
+		{"MADCAP-3.10-7", ack, v4, 9, "", 0, "0 1"},
+		{"MADCAP-D-11", ack, v4, 9, "00", 1, "0 1"}, // no octets are no zones
 		{"MADCAP-3.10-8", ack, v4, 9, "01 efff0000 efffffff 10 00", 11, "0 11"},
 		{"MADCAP-3.10-8", ack, v6, 9, "01" + scopeV6 + scopeV6 + "10 00", 35, "0 35"},
 		{"MADCAP-D-8", ack, other, 9, "ff", 0, "0 1 65535"},

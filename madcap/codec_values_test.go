@@ -203,3 +203,24 @@ func TestLeaseIdentifierFirst(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnFamilies reads addresses that say their family themselves, whatever
+// the family of the message is.
+func TestOwnFamilies(t *testing.T) {
+	for _, family := range []string{"0001", "0002", "0000", "4005"} {
+		for _, c := range []struct{ server, option string }{
+			{"198.51.100.1", "0002 0006 0001 c6336401"},
+			{"2001:db8:aa::1", "0002 0012 0002 20010db800aa00000000000000000001"},
+		} {
+			t.Run("MADCAP-2.1.3-2/"+family+"/"+c.server, func(t *testing.T) {
+				var m madcap.Message
+				checkError(t, m.Decode(octets(t, "00 05"+family+"00000001"+c.option+
+					"0003 0017 01 0002 20010db8000000aa0000000000000005 65a0bc10  0000 0000")), nil)
+				client, _, _ := m.LeaseIdentifier.Address()
+				if !m.ServerIdentifier.Equal(server(c.server)) || client != ip("2001:db8:0:aa::5") {
+					t.Errorf("server %v, client %v", m.ServerIdentifier, client)
+				}
+			})
+		}
+	}
+}

@@ -60,7 +60,10 @@ func TestLeaseIdentifiers(t *testing.T) {
 	t.Run("MADCAP-2.4.1-2", func(t *testing.T) {
 		a := madcap.RandomLeaseIdentifier(rand.New(rand.NewPCG(1, 2)))
 		b := madcap.RandomLeaseIdentifier(rand.New(rand.NewPCG(1, 3)))
-		if len(a) != 17 || a[0] != 0 || bytes.Equal(a, b) || bytes.Equal(a[1:9], a[9:]) {
+		if a[0] != madcap.LeaseIdentifierRandom || madcap.LeaseIdentifierRandom != 0 {
+			t.Errorf("MADCAP-2.4.1-1: %x is not of type 0", []byte(a))
+		}
+		if len(a) != 17 || bytes.Equal(a, b) || bytes.Equal(a[1:9], a[9:]) {
 			t.Errorf("MADCAP-D-52: %x, %x", []byte(a), []byte(b))
 		}
 		again := madcap.RandomLeaseIdentifier(rand.New(rand.NewPCG(1, 2)))

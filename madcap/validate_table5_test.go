@@ -287,3 +287,32 @@ func TestColumnUnknown(t *testing.T) {
 		})
 	}
 }
+
+// TestTypeSelectsColumn changes nothing but the type of a message: the column
+// of the new type decides, by the lowest option that is out of place, then by
+// the lowest one missing.
+func TestTypeSelectsColumn(t *testing.T) {
+	for _, from := range columns() {
+		for _, to := range columns() {
+			t.Run("MADCAP-2.1.2-1/"+from.name+" as "+to.name, func(t *testing.T) {
+				m := from.build()
+				m.Type = to.typ
+				var want error
+				option := madcap.OptionCode(0)
+				for code := range from.cells {
+					if from.cells[code] == "M" && to.cells[code] == "-" && want == nil {
+						want, option = madcap.ErrForbidden, madcap.OptionCode(code)
+					}
+				}
+				for code := range from.cells {
+					if from.cells[code] != "M" && to.cells[code] == "M" && want == nil {
+						want, option = madcap.ErrMissing, madcap.OptionCode(code)
+					}
+				}
+				if e := checkError(t, m.Validate(to.answers, to.multicast), want); e != nil && e.Option != option {
+					t.Errorf("%v, want an error about option %v", e, option)
+				}
+			})
+		}
+	}
+}
