@@ -46,7 +46,7 @@ func (c *cache) init(skew int64) { c.domains, c.skew = make(map[ID]*domain), ske
 // sameKey reports whether a and b are versions of the same claim (decision
 // MASC-D-70); the origin domain is known to be the same.
 func sameKey(a, b *Claim) bool {
-	return a.Prefix == b.Prefix && a.Type == b.Type && (a.Role == Child) == (b.Role == Child) &&
+	return a.Prefix.addr.lo == b.Prefix.addr.lo && a.Type == b.Type && a.Prefix == b.Prefix && (a.Role == Child) == (b.Role == Child) &&
 		(a.Node == b.Node || a.Type == PrefixInUse || a.Type == PrefixManaged)
 }
 
