@@ -94,7 +94,7 @@ func (m *Message) check() error {
 		return err
 	}
 	if len(m.Names) > 255 {
-		return m.refuse("Name Count", ErrTooLong, strconv.Itoa(len(m.Names)))
+		return m.refuse("Name Count", ErrField, tooMany(len(m.Names)))
 	}
 	for i := range m.Names {
 		if err := m.checkName(&m.Names[i]); err != nil {
@@ -109,19 +109,19 @@ func (m *Message) checkBody() error {
 	announcement := m.Type == ZAM || m.Type == ZLE
 	switch {
 	case !announcement && (m.Limit != 0 || m.LocalZone.IsValid() || len(m.Path) != 0):
-		return m.refuse("Zone Path", ErrForeignField, "")
+		return m.refuse("Zone Path", ErrField, "only a ZAM or ZLE has one")
 	case m.Type != ZCM && len(m.Routers) != 0:
-		return m.refuse("ZBR Address", ErrForeignField, "")
+		return m.refuse("ZBR Address", ErrField, "only a ZCM has any")
 	case m.Type != NIM && m.NotInside.IsValid():
-		return m.refuse("Not-Inside Zone Start Address", ErrForeignField, m.NotInside.String())
+		return m.refuse("Not-Inside Zone Start Address", ErrField, "only a NIM has one")
 	case m.Type == NIM && m.HoldTime != 0:
-		return m.refuse("Hold Time", ErrForeignField, m.HoldTime.String())
+		return m.refuse("Hold Time", ErrField, "a NIM has none")
 	case m.HoldTime < 0 || m.HoldTime > maxHold || m.HoldTime%time.Second != 0:
-		return m.refuse("Hold Time", ErrHoldTime, m.HoldTime.String())
+		return m.refuse("Hold Time", ErrField, m.HoldTime.String()+", want whole seconds up to 65535")
 	case len(m.Path) > 255:
-		return m.refuse("Zones Traveled", ErrTooLong, strconv.Itoa(len(m.Path)))
+		return m.refuse("Zones Traveled", ErrField, tooMany(len(m.Path)))
 	case len(m.Routers) > 255:
-		return m.refuse("ZNUM", ErrTooLong, strconv.Itoa(len(m.Routers)))
+		return m.refuse("ZNUM", ErrField, tooMany(len(m.Routers)))
 	}
 	if m.Type == NIM {
 		if m.NotInside.Is4() != m.Is4() {
@@ -157,6 +157,8 @@ func (m *Message) refuse(field string, err error, detail string) error {
 	return &Error{m.Type, field, -1, err, detail}
 }
 
+func tooMany(n int) string { return strconv.Itoa(n) + ", want at most 255" }
+
 func (m *Message) checkRange(r scope.Range) error {
 	if !r.IsValid() || !isGroup(r.First()) || !isGroup(r.Last()) {
 		return m.refuse("Zone Start Address", ErrRange, r.String())
@@ -184,13 +186,13 @@ func (m *Message) checkZone(a netip.Addr) error {
 func (m *Message) checkName(n *Name) error {
 	switch {
 	case len(n.Tag) > 255:
-		return m.refuse("Language Tag", ErrTooLong, strconv.Itoa(len(n.Tag)))
+		return m.refuse("Language Tag", ErrField, tooMany(len(n.Tag)))
 	case !validTag(n.Tag):
 		return m.refuse("Language Tag", ErrTag, strconv.Quote(string(n.Tag)))
 	case len(n.Text) == 0:
 		return m.refuse("Zone Name", ErrEmptyName, "")
 	case len(n.Text) > 255:
-		return m.refuse("Zone Name", ErrTooLong, strconv.Itoa(len(n.Text)))
+		return m.refuse("Zone Name", ErrField, tooMany(len(n.Text)))
 	case !utf8.Valid(n.Text):
 		return m.refuse("Zone Name", ErrNotUTF8, strconv.Quote(string(n.Text)))
 	}

@@ -47,15 +47,10 @@ var (
 	// ErrNotInside: the second scope of a NIM is no multicast address, or it is
 	// the same as the first.
 	ErrNotInside = errors.New("not the start of another scope")
-	// ErrTooLong: a list or name does not fit its one-octet count (to be written
-	// only).
-	ErrTooLong = errors.New("more than 255")
-	// ErrHoldTime: a hold time is not a whole number of seconds from 0 to 65535
-	// (to be written only).
-	ErrHoldTime = errors.New("hold time out of range")
-	// ErrForeignField: a field is set that messages of this type do not have (to
-	// be written only).
-	ErrForeignField = errors.New("field does not belong to this message type")
+	// ErrField: a field cannot be written: a list or name has more than 255 items,
+	// a hold time is not a whole number of seconds from 0 to 65535, or messages of
+	// this type do not have the field. Only messages to be written have this fault.
+	ErrField = errors.New("field cannot be written")
 )
 
 // Error describes the failure, with the field, its offset and its value.

@@ -89,7 +89,10 @@ func ExampleRouter() {
 func ExampleNests() {
 	heard := time.Date(2000, 2, 1, 12, 0, 0, 0, time.UTC)
 	hold := mzap.DefaultTiming().NIMHold
-	e := mzap.NestingEvidence{InnerHeard: heard, OuterHeard: heard}
+	e := mzap.NestingEvidence{
+		Inner: scope.MustRange("239.1.0.0", "239.1.255.255"), InnerHeard: heard,
+		Outer: scope.MustRange("239.2.0.0", "239.2.255.255"), OuterHeard: heard,
+	}
 	fmt.Println(mzap.Nests(e, heard.Add(time.Hour), hold))
 	fmt.Println(mzap.Nests(e, heard.Add(2*time.Hour), hold))
 	e.NotInside = heard.Add(time.Hour)

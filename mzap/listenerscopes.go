@@ -73,16 +73,10 @@ func (l *Listener) Nesting(now time.Time, ids ...scope.ID) *scope.Nesting {
 
 // relation concludes about one pair; ranges of scopes not known are zero.
 func (l *Listener) relation(now time.Time, inner, outer scope.Range) scope.Relation {
-	if !inner.IsValid() || !outer.IsValid() || inner.Is4() != outer.Is4() {
-		return scope.Unknown
-	}
-	if r := NestsByDefinition(inner, outer); r != scope.Unknown {
-		return r
-	}
 	x, _ := l.scopes.get(inner.First(), now)
 	y, _ := l.scopes.get(outer.First(), now)
-	heard, _ := l.nims.get(nimKey{inner.First(), outer.First()}, now)
-	return Nests(NestingEvidence{InnerHeard: x.FirstHeard, OuterHeard: y.FirstHeard, NotInside: heard}, now, l.cfg.NIMHold)
+	objection, _ := l.nims.get(nimKey{inner.First(), outer.First()}, now)
+	return Nests(NestingEvidence{inner, outer, x.FirstHeard, y.FirstHeard, objection}, now, l.cfg.NIMHold)
 }
 
 // ListenerSnapshot is everything a [Listener] knows besides its configuration.

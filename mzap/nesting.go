@@ -10,9 +10,10 @@ import (
 
 // NestingEvidence is what a listener knows about a pair of scopes X and Y.
 type NestingEvidence struct {
-	InnerHeard time.Time // when a ZAM for X was first heard
-	OuterHeard time.Time // when a ZAM for Y was first heard
-	NotInside  time.Time // when "X is not inside Y" was last heard; zero for never
+	Inner, Outer scope.Range // X and Y
+	InnerHeard   time.Time   // when a ZAM for X was first heard
+	OuterHeard   time.Time   // when a ZAM for Y was first heard
+	NotInside    time.Time   // when "X is not inside Y" was last heard; zero for never
 }
 
 // Nests concludes from the evidence whether X nests in Y: whether X's zone here
@@ -21,7 +22,22 @@ type NestingEvidence struct {
 // no NIM contradicted within the last hold; No as long as one did; and Unknown
 // while it is too early to tell. Routers can never know that a zone nests, only
 // that it does not, so Yes means that nobody objected for long enough.
+//
+// Some pairs need no evidence: a scope nests in itself, the Local Scope in every
+// scope and every scope in the global one; nothing else nests in the Local Scope,
+// and the global scope in nothing else. Scopes of different families and zero
+// ranges are Unknown to nest.
 func Nests(e NestingEvidence, now time.Time, hold time.Duration) scope.Relation {
+	if !e.Inner.IsValid() || !e.Outer.IsValid() || e.Inner.Is4() != e.Outer.Is4() {
+		return scope.Unknown
+	}
+	local, global := LocalScope(e.Inner.Is4()), globalScope(e.Inner.Is4())
+	switch {
+	case e.Inner == e.Outer, e.Inner == local, e.Outer == global:
+		return scope.Yes
+	case e.Outer == local, e.Inner == global:
+		return scope.No
+	}
 	if !e.NotInside.IsZero() && now.Sub(e.NotInside) < hold {
 		return scope.No
 	}
@@ -29,24 +45,6 @@ func Nests(e NestingEvidence, now time.Time, hold time.Duration) scope.Relation 
 		return scope.Unknown
 	}
 	return scope.Yes
-}
-
-// NestsByDefinition answers for pairs that need no evidence: a scope nests in
-// itself, the Local Scope nests in every scope and every scope in the global
-// one; nothing else nests in the Local Scope, and the global scope nests in
-// nothing else. About any other pair, and about scopes of different families,
-// it returns Unknown.
-func NestsByDefinition(inner, outer scope.Range) scope.Relation {
-	local, global := LocalScope(inner.Is4()), globalScope(inner.Is4())
-	switch {
-	case inner.Is4() != outer.Is4():
-		return scope.Unknown
-	case inner == outer, inner == local, outer == global:
-		return scope.Yes
-	case outer == local, inner == global:
-		return scope.No
-	}
-	return scope.Unknown
 }
 
 // globalScope returns the range of the global scope.

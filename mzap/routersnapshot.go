@@ -12,63 +12,64 @@ import (
 
 // RouterSnapshot is everything a [Router] knows besides its configuration. MZAP
 // is soft state: a router that starts without one learns it again within a few
-// hold times. With it, a restarted router goes on where it stopped.
+// hold times. With it, a restarted router goes on where it stopped. Keep it as
+// JSON; what is in it is of interest to the Router only.
 type RouterSnapshot struct {
-	Zones      []ZoneSnapshot
-	NotInside  []OutsiderSnapshot
-	ZAMs       []DuplicateSnapshot // First is the Zone ID, Second the first address of the range
-	NIMs       []DuplicateSnapshot // First and Second are the first addresses of X and Y
-	Neighbours []NeighbourSnapshot
+	Zones      []zoneSnapshot
+	NotInside  []outsiderSnapshot
+	ZAMs       []duplicateSnapshot // First is the Zone ID, Second the first address of the range
+	NIMs       []duplicateSnapshot // First and Second are the first addresses of X and Y
+	Neighbours []neighbourSnapshot
 	LastZLE    time.Time // when the router last sent a ZLE, zero for never
 	// PendingZLE is the ZLE that waits until ZLEDue; empty if none does.
 	PendingZLE []byte
 	ZLEDue     time.Time
 }
 
-// ZoneSnapshot is what a router knows about one zone it bounds.
-type ZoneSnapshot struct {
+// zoneSnapshot is what a router knows about one zone it bounds.
+type zoneSnapshot struct {
 	Scope                  scope.Range
 	ZoneID                 netip.Addr
 	ZAMDue, ZCMDue, NIMDue time.Time         // when the next message of each type is due
-	Routers                []HeardSnapshot   // those heard
-	Mismatches             []UnheardSnapshot // origins of ZAMs with another Zone ID
-	Silent                 []UnheardSnapshot // those listed by others and not heard
+	Routers                []heardSnapshot   // those heard
+	Mismatches             []unheardSnapshot // origins of ZAMs with another Zone ID
+	Silent                 []unheardSnapshot // those listed by others and not heard
 }
 
-// HeardSnapshot is a live boundary router of a zone.
-type HeardSnapshot struct {
+// heardSnapshot is a live boundary router of a zone.
+type heardSnapshot struct {
 	Router  netip.Addr
 	Heard   time.Time // its last ZCM
 	Listed  time.Time // when our ZCM last listed it, zero for never
 	Expires time.Time
 }
 
-// UnheardSnapshot is a router that something has been wrong with since a time.
-type UnheardSnapshot struct {
+// unheardSnapshot is a router that something has been wrong with since a time.
+type unheardSnapshot struct {
 	Router  netip.Addr
 	Since   time.Time
 	Touched time.Time // the last message about it
 }
 
-// OutsiderSnapshot is an "X not inside" entry: a scope X that nests in none of
+// outsiderSnapshot is an "X not inside" entry: a scope X that nests in none of
 // the router's zones (RFC 2776 section 6.3).
-type OutsiderSnapshot struct {
+type outsiderSnapshot struct {
 	Scope     scope.Range
 	ZoneID    netip.Addr
 	Divisible bool
 	Expires   time.Time
 }
 
-// DuplicateSnapshot is a message remembered to recognise its copies.
-type DuplicateSnapshot struct {
+// duplicateSnapshot is a message remembered to recognise its copies.
+type duplicateSnapshot struct {
 	First, Second netip.Addr
 	Remembered
 	Expires time.Time
 }
 
-// NeighbourSnapshot is what routers beyond a Local Scope boundary said their
+// neighbourSnapshot is what routers beyond a Local Scope boundary said their
 // Zone ID is.
-type NeighbourSnapshot struct {
+type neighbourSnapshot struct {
 	Interface int
 	ZoneID    netip.Addr
 	Expires   time.Time
@@ -82,16 +83,16 @@ func (r *Router) Snapshot(now time.Time) RouterSnapshot {
 	}
 	for _, e := range r.notInside.all(now) {
 		x := e.value
-		s.NotInside = append(s.NotInside, OutsiderSnapshot{x.Range, x.ZoneID, x.Divisible, e.expires})
+		s.NotInside = append(s.NotInside, outsiderSnapshot{x.Range, x.ZoneID, x.Divisible, e.expires})
 	}
 	for k, e := range r.zams.all(now) {
-		s.ZAMs = append(s.ZAMs, DuplicateSnapshot{k.zoneID, k.start, e.value, e.expires})
+		s.ZAMs = append(s.ZAMs, duplicateSnapshot{k.zoneID, k.start, e.value, e.expires})
 	}
 	for k, e := range r.nims.all(now) {
-		s.NIMs = append(s.NIMs, DuplicateSnapshot{k.inner, k.outer, e.value, e.expires})
+		s.NIMs = append(s.NIMs, duplicateSnapshot{k.inner, k.outer, e.value, e.expires})
 	}
 	for i, e := range r.neighbours.all(now) {
-		s.Neighbours = append(s.Neighbours, NeighbourSnapshot{i, e.value, e.expires})
+		s.Neighbours = append(s.Neighbours, neighbourSnapshot{i, e.value, e.expires})
 	}
 	if r.zle != nil {
 		s.PendingZLE, s.ZLEDue = bytes.Clone(r.zle.packet), r.zle.due
@@ -99,14 +100,14 @@ func (r *Router) Snapshot(now time.Time) RouterSnapshot {
 	return s
 }
 
-func (z *zone) snapshot(now time.Time) ZoneSnapshot {
-	s := ZoneSnapshot{Scope: z.Scope.Range, ZoneID: z.zoneID, ZAMDue: z.zamDue, ZCMDue: z.zcmDue, NIMDue: z.nimDue}
+func (z *zone) snapshot(now time.Time) zoneSnapshot {
+	s := zoneSnapshot{Scope: z.Scope.Range, ZoneID: z.zoneID, ZAMDue: z.zamDue, ZCMDue: z.zcmDue, NIMDue: z.nimDue}
 	for a, e := range z.routers.all(time.Time{}) { // an expired one still turns into a silent one
-		s.Routers = append(s.Routers, HeardSnapshot{a, e.value.at, e.value.listed, e.expires})
+		s.Routers = append(s.Routers, heardSnapshot{a, e.value.at, e.value.listed, e.expires})
 	}
-	unheard := func(t *table[netip.Addr, time.Time]) (out []UnheardSnapshot) {
+	unheard := func(t *table[netip.Addr, time.Time]) (out []unheardSnapshot) {
 		for a, e := range t.all(now) {
-			out = append(out, UnheardSnapshot{a, e.value, e.expires.Add(-never)})
+			out = append(out, unheardSnapshot{a, e.value, e.expires.Add(-never)})
 		}
 		return out
 	}
@@ -146,7 +147,7 @@ func (r *Router) Restore(s RouterSnapshot) {
 	}
 }
 
-func (z *zone) restore(s ZoneSnapshot) {
+func (z *zone) restore(s zoneSnapshot) {
 	z.zamDue, z.zcmDue, z.nimDue = s.ZAMDue, s.ZCMDue, s.NIMDue
 	z.zoneID = z.own
 	for _, h := range s.Routers {
