@@ -98,6 +98,11 @@ func TestBitmap(t *testing.T) {
 	if got := xcast.Bit(0).Or(xcast.Bit(64)).String(); got != "{0 64}" {
 		t.Error(got)
 	}
+	for _, i := range []int{-1, 127, 128, 1 << 30} {
+		if !xcast.Bit(i).IsEmpty() {
+			t.Errorf("Bit(%d) = %v", i, xcast.Bit(i))
+		}
+	}
 	for i := range xcast.FirstN(100).All() {
 		if i == 3 {
 			break // All must stop when asked

@@ -260,3 +260,34 @@ func TestPacketView(t *testing.T) {
 		t.Error("E1 has no ports")
 	}
 }
+
+// TestChecksumFFFF: a header whose checksum arrived as ffff is sent on with
+// 0000, even if every bit of the bitmap goes from 1 to 0. XCAST-9.2.2-14,
+// XCAST-9.2.2-15.
+func TestChecksumFFFF(t *testing.T) {
+	l := list(xcast.Xcast4, 127, false, false)
+	h := xcast.Header4{Protocol: 17, List: l}
+	header, err := h.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header[27] |= 1 // the one bit that no destination has
+	header = edit4(header, true, func(b []byte) []byte { return b })
+	header[4], header[5] = header[2], header[3]
+	header = edit4(header, true, func(b []byte) []byte { return b })
+	if header[2] != 0 || header[3] != 0 {
+		t.Fatalf("checksum % x", header[2:4])
+	}
+	header[2], header[3] = 0xff, 0xff
+	f := xcast.IPv4Fields{TTL: 9, Protocol: 253, Source: addr("192.0.2.10"), Destination: addr("224.0.0.254")}
+	b, err := f.AppendHeader(nil, len(header)+8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := view(t, append(append(b, header...), make([]byte, 8)...))
+	p.SetActive(xcast.Bitmap{})
+	if got := p.Bytes()[22:24]; !bytes.Equal(got, []byte{0, 0}) {
+		t.Errorf("XCAST-9.2.2-14: checksum % x, want 0000", got)
+	}
+	view(t, p.Bytes())
+}
