@@ -35,15 +35,10 @@ func (l *leaf128) anyFree(a, b int) bool {
 	return false
 }
 
-func (l *leaf128) setFree(a, b int) {
+// flip makes used numbers at a..b free and free ones used.
+func (l *leaf128) flip(a, b int) {
 	for i := a >> 6; i <= b>>6; i++ {
-		l.setWord(i, l.word(i)|part(i, a, b))
-	}
-}
-
-func (l *leaf128) setUsed(a, b int) {
-	for i := a >> 6; i <= b>>6; i++ {
-		l.setWord(i, l.word(i)&^part(i, a, b))
+		l.setWord(i, l.word(i)^part(i, a, b))
 	}
 }
 
@@ -127,7 +122,7 @@ func (t *tree128) cutDense(l *leaf128, a, b int) {
 			t.count(l, span128{next128(last), r.last})
 		}
 	}
-	l.setUsed(a, b)
+	l.flip(a, b)
 	t.resize(l, left, right, -1)
 	if l.n <= fewSpans {
 		l.makeList()
@@ -150,8 +145,14 @@ func (t *tree128) addDense(l *leaf128, a, b int) {
 			t.uncount(l, l.run(b+1))
 		}
 	}
-	l.setFree(a, b)
-	r := l.run(a)
+	l.flip(a, b)
+	r := span128{l.number(a), l.number(b)}
+	if left {
+		r.first = l.number(l.prevUsed(a) + 1)
+	}
+	if right {
+		r.last = l.number(l.nextUsed(b) - 1)
+	}
 	if t.hosts != nil || t.sizes != nil {
 		t.count(l, r)
 	}
@@ -182,7 +183,7 @@ func (l *leaf128) makeDense(from key128) {
 	l.dense, l.from = true, from
 	for _, r := range list[:l.n] {
 		a, b, _ := l.offsets(r.first, r.last)
-		l.setFree(a, b)
+		l.flip(a, b)
 	}
 }
 
@@ -204,7 +205,7 @@ func (l *leaf128) makeList() {
 // insertDense puts r, which touches no span, into the dense leaf l.
 func (t *tree128) insertDense(l *leaf128, r span128) {
 	if a, b, ok := l.offsets(r.first, r.last); ok {
-		l.setFree(a, b)
+		l.flip(a, b)
 		l.n++
 		return
 	}

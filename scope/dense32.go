@@ -33,15 +33,10 @@ func (l *leaf32) anyFree(a, b int) bool {
 	return false
 }
 
-func (l *leaf32) setFree(a, b int) {
+// flip makes used numbers at a..b free and free ones used.
+func (l *leaf32) flip(a, b int) {
 	for i := a >> 6; i <= b>>6; i++ {
-		l.setWord(i, l.word(i)|part(i, a, b))
-	}
-}
-
-func (l *leaf32) setUsed(a, b int) {
-	for i := a >> 6; i <= b>>6; i++ {
-		l.setWord(i, l.word(i)&^part(i, a, b))
+		l.setWord(i, l.word(i)^part(i, a, b))
 	}
 }
 
@@ -125,7 +120,7 @@ func (t *tree32) cutDense(l *leaf32, a, b int) {
 			t.count(l, span32{next32(last), r.last})
 		}
 	}
-	l.setUsed(a, b)
+	l.flip(a, b)
 	t.resize(l, left, right, -1)
 	if l.n <= fewSpans {
 		l.makeList()
@@ -148,8 +143,14 @@ func (t *tree32) addDense(l *leaf32, a, b int) {
 			t.uncount(l, l.run(b+1))
 		}
 	}
-	l.setFree(a, b)
-	r := l.run(a)
+	l.flip(a, b)
+	r := span32{l.number(a), l.number(b)}
+	if left {
+		r.first = l.number(l.prevUsed(a) + 1)
+	}
+	if right {
+		r.last = l.number(l.nextUsed(b) - 1)
+	}
 	if t.hosts != nil || t.sizes != nil {
 		t.count(l, r)
 	}
@@ -180,7 +181,7 @@ func (l *leaf32) makeDense(from key32) {
 	l.dense, l.from = true, from
 	for _, r := range list[:l.n] {
 		a, b, _ := l.offsets(r.first, r.last)
-		l.setFree(a, b)
+		l.flip(a, b)
 	}
 }
 
@@ -202,7 +203,7 @@ func (l *leaf32) makeList() {
 // insertDense puts r, which touches no span, into the dense leaf l.
 func (t *tree32) insertDense(l *leaf32, r span32) {
 	if a, b, ok := l.offsets(r.first, r.last); ok {
-		l.setFree(a, b)
+		l.flip(a, b)
 		l.n++
 		return
 	}

@@ -17,9 +17,9 @@ import (
 // Binary operations on two non-empty sets of different families return an
 // [*Error] with [ErrMixedFamilies], or false where they return no error.
 type Set struct {
-	n      int    // number of ranges
-	is4    bool   // meaningless when n is 0
-	bounds span   // lowest and highest address
+	n      int  // number of ranges
+	is4    bool // meaningless when n is 0
+	bounds span // lowest and highest address
 	many   *ranges
 }
 

@@ -35,6 +35,14 @@ func (s *Space) Index(a netip.Addr) (Uint128, bool) {
 // Next returns the first free address that is not below a, and whether there
 // is one. With At it makes two ways to probe from a random place.
 func (s *Space) Next(a netip.Addr) (netip.Addr, bool) {
+	if s.is4 && a.Is4() {
+		n := number4(a)
+		r, ok := s.low.ceiling(n)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		return addr4(max(n, r.first)), true
+	}
 	if !s.has(Single(a)) {
 		return netip.Addr{}, false
 	}

@@ -39,6 +39,7 @@ type leaf128 struct {
 	parent *inner128
 	pos, n uint16
 	lo, hi key128      // answers for these numbers, both included
+	bound  key128      // not above what the parent has for this leaf
 	dense  bool        // r is a bitmap: see dense128.go
 	from   key128      // of what window
 	r      [32]span128 // a list of n spans, padded with noSpan128
@@ -424,6 +425,10 @@ func (t *tree128) addSum(l *leaf128, d sum128) {
 // raise lifts the bounds above l to the length of r.
 func (t *tree128) raise(l *leaf128, r span128) {
 	length := sub128(r.last, r.first)
+	if !lt128(l.bound, length) {
+		return
+	}
+	l.bound = length
 	i := l.pos
 	for p := l.parent; p != nil && lt128(p.bound[i&low5], length); p = p.parent {
 		p.bound[i&low5] = length

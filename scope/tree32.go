@@ -37,6 +37,7 @@ type leaf32 struct {
 	parent *inner32
 	pos, n uint16
 	lo, hi key32      // answers for these numbers, both included
+	bound  key32      // not above what the parent has for this leaf
 	dense  bool       // r is a bitmap: see dense32.go
 	from   key32      // of what window
 	r      [32]span32 // a list of n spans, padded with noSpan32
@@ -422,6 +423,10 @@ func (t *tree32) addSum(l *leaf32, d sum32) {
 // raise lifts the bounds above l to the length of r.
 func (t *tree32) raise(l *leaf32, r span32) {
 	length := sub32(r.last, r.first)
+	if !lt32(l.bound, length) {
+		return
+	}
+	l.bound = length
 	i := l.pos
 	for p := l.parent; p != nil && lt32(p.bound[i&low5], length); p = p.parent {
 		p.bound[i&low5] = length

@@ -81,6 +81,9 @@ func (t *tree32) invariants() error {
 				if l.parent != p || int(l.pos) != i {
 					fail("lost leaf")
 				}
+				if lt32(p.bound[i], l.bound) {
+					fail("the leaf's bound %v is above %v", l.bound, p.bound[i])
+				}
 				n, b = leaf(l)
 				for _, host := range t.hosts {
 					c = append(c, l.aligned(host))

@@ -49,7 +49,7 @@ func (t *tree128) insert(l *leaf128, i int, r span128) {
 func (t *tree128) linkLeaf(l, right *leaf128) {
 	t.link(l, right)
 	t.leaves++
-	if 4*t.leaves > len(t.hints) {
+	if 2*t.leaves > len(t.hints) {
 		t.rehint()
 	}
 }
@@ -117,6 +117,7 @@ func (t *tree128) link(l, right *leaf128) {
 		t.top.n = 1
 		t.top.leaf[0] = l
 		t.top.lo[0] = l.lo
+		l.bound = min128 // the parent has none yet
 		l.parent, l.pos = t.top, 0
 	} else if l.parent.n == innerCap {
 		t.split(l.parent)
@@ -286,6 +287,7 @@ func (t *tree128) refresh(p *inner128, i int) {
 	}
 	l := p.leaf[i]
 	p.bound[i], p.sum[i] = l.totals()
+	l.bound = p.bound[i]
 	for b, host := range t.hosts {
 		p.blocks[b][i] = l.aligned(host)
 	}
@@ -345,7 +347,7 @@ func (t *tree128) release(l *leaf128) {
 	for i := range l.r {
 		l.r[i] = noSpan128
 	}
-	l.parent, l.n, l.lo, l.hi, l.dense = nil, 0, max128, min128, false
+	l.parent, l.n, l.lo, l.hi, l.bound, l.dense = nil, 0, max128, min128, min128, false
 	t.leaves--
 	t.freeLeaves = append(t.freeLeaves, l)
 	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion

@@ -47,7 +47,7 @@ func (t *tree32) insert(l *leaf32, i int, r span32) {
 func (t *tree32) linkLeaf(l, right *leaf32) {
 	t.link(l, right)
 	t.leaves++
-	if 4*t.leaves > len(t.hints) {
+	if 2*t.leaves > len(t.hints) {
 		t.rehint()
 	}
 }
@@ -115,6 +115,7 @@ func (t *tree32) link(l, right *leaf32) {
 		t.top.n = 1
 		t.top.leaf[0] = l
 		t.top.lo[0] = l.lo
+		l.bound = min32 // the parent has none yet
 		l.parent, l.pos = t.top, 0
 	} else if l.parent.n == innerCap {
 		t.split(l.parent)
@@ -284,6 +285,7 @@ func (t *tree32) refresh(p *inner32, i int) {
 	}
 	l := p.leaf[i]
 	p.bound[i], p.sum[i] = l.totals()
+	l.bound = p.bound[i]
 	for b, host := range t.hosts {
 		p.blocks[b][i] = l.aligned(host)
 	}
@@ -343,7 +345,7 @@ func (t *tree32) release(l *leaf32) {
 	for i := range l.r {
 		l.r[i] = noSpan32
 	}
-	l.parent, l.n, l.lo, l.hi, l.dense = nil, 0, max32, min32, false
+	l.parent, l.n, l.lo, l.hi, l.bound, l.dense = nil, 0, max32, min32, min32, false
 	t.leaves--
 	t.freeLeaves = append(t.freeLeaves, l)
 	for n := len(t.freeLeaves); n > t.leaves+sparse; n-- { // memory stays in proportion

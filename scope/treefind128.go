@@ -192,6 +192,7 @@ func (p *inner128) firstFit(length key128) (key128, bool) {
 				return x, true
 			}
 			p.bound[i], _ = p.leaf[i].totals()
+			p.leaf[i].bound = p.bound[i]
 		}
 	}
 	return min128, false
@@ -259,7 +260,7 @@ func buildTree128(n int, at func(i int) span128) *tree128 {
 				if !ok {
 					break
 				}
-				l.setFree(a, b)
+				l.flip(a, b)
 				l.n++
 				t.total = plus128(t.total, count128(r.first, r.last))
 			}
@@ -313,10 +314,10 @@ func (t *tree128) filledWith(p *inner128, n int) *inner128 {
 	return p
 }
 
-// rehint makes a table with eight hints for each leaf, or some more.
+// rehint makes a table with four to eight hints for each leaf.
 func (t *tree128) rehint() {
 	size := 2
-	for size < 8*t.leaves {
+	for size < 4*t.leaves {
 		size *= 2
 	}
 	l := t.descend(min128)

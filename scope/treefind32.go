@@ -190,6 +190,7 @@ func (p *inner32) firstFit(length key32) (key32, bool) {
 				return x, true
 			}
 			p.bound[i], _ = p.leaf[i].totals()
+			p.leaf[i].bound = p.bound[i]
 		}
 	}
 	return min32, false
@@ -257,7 +258,7 @@ func buildTree32(n int, at func(i int) span32) *tree32 {
 				if !ok {
 					break
 				}
-				l.setFree(a, b)
+				l.flip(a, b)
 				l.n++
 				t.total = plus32(t.total, count32(r.first, r.last))
 			}
@@ -311,10 +312,10 @@ func (t *tree32) filledWith(p *inner32, n int) *inner32 {
 	return p
 }
 
-// rehint makes a table with eight hints for each leaf, or some more.
+// rehint makes a table with four to eight hints for each leaf.
 func (t *tree32) rehint() {
 	size := 2
-	for size < 8*t.leaves {
+	for size < 4*t.leaves {
 		size *= 2
 	}
 	l := t.descend(min32)

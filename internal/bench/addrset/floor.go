@@ -40,14 +40,21 @@ func (t *tree64) take(n uint32) {
 	}
 }
 
-// first returns the lowest free address at or above the word of n.
-func (t *tree64) first() (uint32, bool) {
-	if t.level[3][0] == 0 {
-		return 0, false
+// next returns the lowest free address from n on, in a circle: the first free
+// one if there is none above.
+func (t *tree64) next(n uint32) uint32 {
+	for i := range t.level {
+		if w := t.level[i][n>>6] >> (n & 63) << (n & 63); w != 0 {
+			n = n&^63 | uint32(bits.TrailingZeros64(w))
+			for ; i > 0; i-- {
+				n = n<<6 | uint32(bits.TrailingZeros64(t.level[i-1][n]))
+			}
+			return n
+		}
+		n = n>>6 + 1
+		if i < len(t.level)-1 && n>>6 == uint32(len(t.level[i+1])) {
+			return t.next(0)
+		}
 	}
-	n := uint32(0)
-	for i := 3; i >= 0; i-- {
-		n = n<<6 | uint32(bits.TrailingZeros64(t.level[i][n]))
-	}
-	return n, true
+	return t.next(0)
 }

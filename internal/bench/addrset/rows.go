@@ -306,20 +306,42 @@ func full() iter.Seq[Row] {
 			floor.give(n)
 			space.Add(scope.Single(addr(base + n)))
 		}
-		ours := func(n int) {
+		first := compare("find, take and give one address, 99.9 % full (first)", "tree64 floor", 4, func(n int) {
 			for range n {
 				r, _ := space.FirstFit(scope.U128(1))
 				space.Take(r)
 				space.Add(r)
 			}
-		}
-		if !yield(compare("find, take and give one address, 99.9 % full", "tree64 floor", 4, ours, func(n int) {
+		}, func(n int) {
 			for range n {
-				x, _ := floor.first()
+				x := floor.next(0)
 				floor.take(x)
 				floor.give(x)
 			}
-		})) {
+		})
+		places, addrs := make([]uint32, many), make([]netip.Addr, many)
+		for i := range places {
+			places[i] = rnd.Uint32N(all)
+			addrs[i] = addr(base + places[i])
+		}
+		next := compare("find, take and give one address, 99.9 % full (next to a place)", "tree64 floor", 4, func(n int) {
+			for i := range n {
+				a, ok := space.Next(addrs[i%many])
+				if !ok {
+					a, _ = space.At(scope.Uint128{})
+				}
+				r := scope.Single(a)
+				space.Take(r)
+				space.Add(r)
+			}
+		}, func(n int) {
+			for i := range n {
+				x := floor.next(places[i%many])
+				floor.take(x)
+				floor.give(x)
+			}
+		})
+		if !yield(first) || !yield(next) {
 			return
 		}
 		churn := func(space *scope.Space) func(int) {
