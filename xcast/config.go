@@ -182,7 +182,7 @@ type Result struct {
 
 // Stats counts what a [Forwarder] did.
 type Stats struct {
-	Packets uint64 // packets given to Forward and Originate
-	Outputs [Tunnelled + 1]uint64
-	Drops   [reasonCount]uint64 // drops, by Reason
+	Packets uint64                // given to Forward and Originate
+	Outputs [Tunnelled + 1]uint64 // packets, by OutputKind
+	Drops   [reasonCount]uint64   // drops, by Reason
 }

@@ -82,6 +82,10 @@ func (d *Datagram) Template() (*Template, error) {
 	n, family := len(d.Destinations), d.Family()
 	l := List{Anonymous: d.Anonymous, StayXcast: d.StayXcast, DSCPs: d.DSCPs, Active: FirstN(n).Minus(d.Disabled)}
 	ports := d.hasPortList()
+	l.Addresses = make([]netip.Addr, 0, n)
+	if ports {
+		l.Ports = make([]uint16, 0, n)
+	}
 	for i, to := range d.Destinations {
 		if isBadAddr(to.Addr()) {
 			return nil, &Error{Field: "Destinations", Offset: i, Got: to.Addr().BitLen(), Want: -1, Err: ErrBadDestination}

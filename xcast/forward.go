@@ -4,7 +4,7 @@ package xcast
 
 import "net/netip"
 
-// A Branch is a set of destinations that go the same way.
+// A Branch is a set of destinations that go the same way, which Key stands for.
 type Branch[K comparable] struct {
 	Key K
 	Set Bitmap

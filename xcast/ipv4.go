@@ -124,13 +124,13 @@ func (p IPv4) setTotalLen(n int) { binary.BigEndian.PutUint16(p[2:], uint16(n)) 
 // IPv4Fields are the values of an IPv4 header without options. Lengths and the
 // checksum are computed.
 type IPv4Fields struct {
-	DSField      uint8 // DSCP in the upper six bits, ECN in the lower two
-	ID           uint16
-	DontFragment bool
-	TTL          uint8
-	Protocol     uint8
-	Source       netip.Addr
-	Destination  netip.Addr
+	DSField      uint8      // DSCP in the upper six bits, ECN in the lower two
+	ID           uint16     // Identification
+	DontFragment bool       // the DF flag
+	TTL          uint8      // Time to Live
+	Protocol     uint8      // of the payload, by its IANA number
+	Source       netip.Addr // an IPv4 address
+	Destination  netip.Addr // an IPv4 address
 }
 
 // AppendHeader appends the header of a packet with a payload of that many

@@ -76,10 +76,10 @@ func (p IPv6) setPayloadLen(n int) { binary.BigEndian.PutUint16(p[4:], uint16(n)
 type IPv6Fields struct {
 	DSField     uint8  // traffic class: DSCP in the upper six bits, ECN in the lower two
 	FlowLabel   uint32 // 0 to 0xfffff; the upper twelve bits are not used
-	NextHeader  uint8
+	NextHeader  uint8  // of the payload, by its IANA number
 	HopLimit    uint8
-	Source      netip.Addr
-	Destination netip.Addr
+	Source      netip.Addr // an IPv6 address without a zone
+	Destination netip.Addr // an IPv6 address without a zone
 }
 
 // AppendHeader appends the header of a packet with a payload of that many

@@ -224,7 +224,8 @@ func (p *Prober) Deadline() (time.Time, bool) {
 	return first, len(p.neighbours) > 0
 }
 
-// Effects yields what is to be done, in order, and forgets it.
+// Effects yields what is to be done, in order, and forgets it. What calls from
+// within the loop add is yielded too.
 func (p *Prober) Effects() iter.Seq[Effect] {
 	return func(yield func(Effect) bool) {
 		for len(p.effects) > 0 {
