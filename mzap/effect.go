@@ -58,22 +58,32 @@ func (Leave) effect()         {}
 func (Finding) effect()       {}
 func (ZoneIDChanged) effect() {}
 
-// effects is the queue between a machine and its driver.
-type effects struct{ queue []Effect }
+// effects is the queue between a machine and its driver: first what is to be
+// done, then what the application is to be told.
+type effects struct{ work, news []Effect }
 
-func (e *effects) emit(x Effect) { e.queue = append(e.queue, x) }
+func (e *effects) emit(x Effect) {
+	switch x.(type) {
+	case Send, Join, Leave:
+		e.work = append(e.work, x)
+	default:
+		e.news = append(e.news, x)
+	}
+}
 
 // drain yields what is queued and forgets it.
 func (e *effects) drain() iter.Seq[Effect] {
 	return func(yield func(Effect) bool) {
-		for len(e.queue) > 0 {
-			x := e.queue[0]
-			e.queue = e.queue[1:]
-			if !yield(x) {
-				return
+		for _, queue := range []*[]Effect{&e.work, &e.news} {
+			for len(*queue) > 0 {
+				x := (*queue)[0]
+				*queue = (*queue)[1:]
+				if !yield(x) {
+					return
+				}
 			}
+			*queue = nil
 		}
-		e.queue = nil
 	}
 }
 

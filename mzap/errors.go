@@ -14,7 +14,7 @@ type Error struct {
 	Type   Type   // the message's type; meaningless while Field is "PTYPE" or an earlier one
 	Field  string // the field at fault in the words of RFC 2776 section 5, e.g. "Message Origin"
 	Offset int    // octets from the start of the message; -1 for a message to be written
-	Err    error  // one of the errors below
+	Err    error  // the cause: ErrTruncated or another error of this package
 	// Detail is the offending value, quoted or printed.
 	Detail string
 }

@@ -182,7 +182,8 @@ func (r *Router) join() {
 	}
 }
 
-// Effects yields what is to be done, in order, and forgets it.
+// Effects yields what is to be done, in order, and forgets it: groups to join and
+// datagrams to send, then findings and news for the application.
 func (r *Router) Effects() iter.Seq[Effect] { return r.drain() }
 
 // ZoneID returns the Zone ID of the zone of a scope that this router bounds and

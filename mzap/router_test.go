@@ -78,7 +78,7 @@ func (g *rig) next(typ mzap.Type, about scope.Range) (msgs []*mzap.Message, send
 
 // TestSendZAM: the plain ZAM goes into the own local zone, and one copy over
 // each Local Scope boundary that is inside X, as if relayed. MZAP-A-18, MZAP-5-1,
-// MZAP-5-3, MZAP-5.1-4, MZAP-5.1-7, MZAP-6.2-2, MZAP-8-4, MZAP-2-2.
+// MZAP-5-3, MZAP-5.1-4, MZAP-5.1-7, MZAP-6.2-2, MZAP-8-4.
 func TestSendZAM(t *testing.T) {
 	plain := mzap.Message{
 		Type: mzap.ZAM, Origin: addr("10.0.1.1"), ZoneID: addr("10.0.1.1"), Range: scopeX.Range,
@@ -369,5 +369,31 @@ func TestIPv6Router(t *testing.T) {
 	w6 := golden(t, "w6")
 	if got := g.receivePacket(mzap.Packet{Interface: 1, From: addr("2001:db8:a::52"), Payload: w6}); len(ofType[mzap.Send](got)) != 3 {
 		t.Errorf("relayed %v", ways(got))
+	}
+}
+
+// TestEffectOrder: what is to be sent comes before what the application is told,
+// and a driver that stops halfway gets the rest later.
+func TestEffectOrder(t *testing.T) {
+	g := newRig(t)
+	g.effects()
+	m := zam(mzaptestScope("Not X", "239.130.0.0", "239.130.255.255"), "10.0.1.9")
+	if err := g.r.Receive(g.now, mzap.Packet{Interface: 1, Payload: g.encode(m)}); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for range 4 {
+		for x := range g.r.Effects() {
+			switch x.(type) {
+			case mzap.Send:
+				order = append(order, "send")
+			case mzap.Finding:
+				order = append(order, "finding")
+			}
+			break
+		}
+	}
+	if !slices.Equal(order, []string{"send", "send", "finding"}) {
+		t.Errorf("%q", order)
 	}
 }

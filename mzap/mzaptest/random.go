@@ -191,8 +191,6 @@ func (w *World) zoneAt(s, area int) []bool {
 // Areas returns the number of areas. Host i is in area i.
 func (w *World) Areas() int { return len(w.areas) }
 
-// Scopes at an area, and how they nest there.
-
 // In reports whether an area is in some zone of a scope.
 func (w *World) In(area int, id scope.ID) bool { return w.zoneAt(w.index(id), area) != nil }
 
