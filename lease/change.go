@@ -35,6 +35,17 @@ func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*rec
 	if err := p.admit(ctx, what, nil, l); err != nil {
 		return Lease{}, err
 	}
+	if p.j == nil {
+		if err := ctx.Err(); err != nil {
+			return Lease{}, err
+		}
+		out, _, err = p.changeOnce(ctx, what, l, terms)
+		return out, err
+	}
+	return p.changeDurably(ctx, what, l, terms)
+}
+
+func (p *Pool) changeDurably(ctx context.Context, what string, l Lease, terms func(*record) Terms) (out Lease, err error) {
 	err = p.durably(ctx, what, func() (o *op, err error) {
 		out, o, err = p.changeOnce(ctx, what, l, terms)
 		return o, err
@@ -48,8 +59,10 @@ func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*rec
 func (p *Pool) changeOnce(ctx context.Context, what string, l Lease, terms func(*record) Terms) (Lease, *op, error) {
 	now, skewed := p.begin()
 	defer p.mu.Unlock()
-	if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
-		return Lease{}, nil, err
+	if p.j != nil {
+		if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
+			return Lease{}, nil, err
+		}
 	}
 	r, err := p.owned(ctx, what, l, now)
 	switch {
@@ -64,22 +77,25 @@ func (p *Pool) changeOnce(ctx context.Context, what string, l Lease, terms func(
 	if err != nil {
 		return Lease{}, nil, err
 	}
-	before := *r
-	switch {
-	case start != r.start:
-		p.t.restart(r, now, start, end)
-	case end != r.end:
-		p.t.retime(r, end, end.add(r.rest))
-	default:
+	if start == r.start && end == r.end {
 		return r.lease(), r.unsettled(), nil
+	}
+	oldStart, oldEnd, oldGone := r.start, r.end, r.gone
+	if start != r.start {
+		p.t.restart(r, now, start, end)
+	} else {
+		p.t.retime(r, end, end.add(r.rest))
+	}
+	if r.stored == nil {
+		return r.lease(), nil, nil
 	}
 	return r.lease(), p.note(r, func() {
 		switch {
 		case r.slot < 0:
-		case start != before.start:
-			p.t.restart(r, p.latest, before.start, before.end)
+		case start != oldStart:
+			p.t.restart(r, p.latest, oldStart, oldEnd)
 		default:
-			p.t.retime(r, before.end, before.gone)
+			p.t.retime(r, oldEnd, oldGone)
 		}
 	}), nil
 }

@@ -61,8 +61,10 @@ type ID string
 // NewID returns a fresh random identifier of 17 octets: the MADCAP lease
 // identifier type 0 ("random") and 16 octets from rnd.
 func NewID(rnd *rand.Rand) ID {
-	b := newSerial(rnd)
-	return ID(append([]byte{0}, b[:]...))
+	b := [1 + len(serial{})]byte{}
+	random := newSerial(rnd)
+	copy(b[1:], random[:])
+	return ID(b[:])
 }
 
 // String returns a placeholder, the same for every identifier but the empty

@@ -41,10 +41,13 @@ func (p *Pool) admit(ctx context.Context, op string, req *Request, l Lease) erro
 	if p.cfg.Policy == nil {
 		return nil
 	}
-	a := Attempt{Op: op, Who: PrincipalFrom(ctx), Request: req, Lease: l}
+	a := Attempt{Op: op, Who: PrincipalFrom(ctx), Lease: l}
 	id := l.Scope
 	if req != nil {
 		id = req.Scope
+		changed := *req // of its own, so that requests stay off the heap without a policy
+		a.Request = &changed
+		defer func() { *req = changed }()
 	}
 	now, _ := p.begin()
 	if h, z := p.t.holders[a.Who], p.zoneOf[id]; h != nil && z != nil {

@@ -123,13 +123,17 @@ func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state,
 	if err := p.admit(ctx, what, req, Lease{}); err != nil {
 		return Lease{}, err
 	}
-	if p.j == nil {
-		if err := ctx.Err(); err != nil {
-			return Lease{}, err
-		}
-		l, _, err = p.reserveOnce(ctx, what, req, as, hold)
-		return l, err
+	if p.j != nil {
+		return p.reserveDurably(ctx, what, req, as, hold)
 	}
+	if err := ctx.Err(); err != nil {
+		return Lease{}, err
+	}
+	l, _, err = p.reserveOnce(ctx, what, req, as, hold)
+	return l, err
+}
+
+func (p *Pool) reserveDurably(ctx context.Context, what string, req *Request, as state, hold time.Duration) (l Lease, err error) {
 	err = p.durably(ctx, what, func() (o *op, err error) {
 		l, o, err = p.reserveOnce(ctx, what, req, as, hold)
 		return o, err
@@ -359,6 +363,15 @@ func (p *Pool) put(who Principal, req *Request, q *query, as state, hold time.Du
 	}
 	resting := p.keepResting(old, r, q.now)
 	p.t.add(r, q.now, p.choice.fresh && old == nil)
+	if r.stored == nil {
+		return r, nil
+	}
+	return r, p.notePut(r, resting, old)
+}
+
+// notePut queues that r, and resting unless it is nil, have taken the place of
+// old, unless that is nil.
+func (p *Pool) notePut(r, resting, old *record) *op {
 	o := p.note(r, func() {
 		p.t.remove(r)
 		if resting != nil {
@@ -368,10 +381,10 @@ func (p *Pool) put(who Principal, req *Request, q *query, as state, hold time.Du
 			p.restore(old)
 		}
 	})
-	if o != nil && old != nil && old.stored != nil {
+	if old != nil && old.stored != nil {
 		o.pages = append(o.pages, pagesOf(old)...)
 	}
-	return r, o
+	return o
 }
 
 // keepResting lets those addresses of old rest on, a lease that is over, that
@@ -494,41 +507,57 @@ func (p *Pool) Release(ctx context.Context, l Lease) error {
 	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
-	return p.durably(ctx, "release", func() (*op, error) {
-		now, _ := p.begin()
-		defer p.mu.Unlock()
+	if p.j == nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, err := p.releaseOnce(ctx, l)
+		return err
+	}
+	return p.durably(ctx, "release", func() (*op, error) { return p.releaseOnce(ctx, l) })
+}
+
+func (p *Pool) releaseOnce(ctx context.Context, l Lease) (*op, error) {
+	now, _ := p.begin()
+	defer p.mu.Unlock()
+	if p.j != nil {
 		if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
 			return nil, err
 		}
-		r, err := p.owned(ctx, "release", l, now)
-		switch {
-		case err != nil:
-			return nil, err
-		case r.state == released:
-			return r.unsettled(), nil
-		}
-		return p.end(r, now), nil
-	})
+	}
+	r, err := p.owned(ctx, "release", l, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.state == released:
+		return r.unsettled(), nil
+	}
+	return p.end(r, now), nil
 }
 
 // end gives r back: what was never used, or needs no rest, is free at once.
 func (p *Pool) end(r *record, now instant) *op {
-	before := *r
-	if r.state != leased || now < r.start || r.rest == 0 {
+	was, end, gone := r.state, r.end, r.gone
+	taken := r.state != leased || now < r.start || r.rest == 0
+	if taken {
 		p.t.remove(r)
 		r.gone = now
-		return p.note(r, func() {
-			r.gone = before.gone
-			p.restore(r)
-		})
+	} else {
+		r.state = released
+		last := min(now, r.end)
+		p.t.retime(r, last, last.add(r.rest))
 	}
-	r.state = released
-	end := min(now, r.end)
-	p.t.retime(r, end, end.add(r.rest))
+	if r.stored == nil {
+		return nil
+	}
 	return p.note(r, func() {
-		if r.slot >= 0 {
-			r.state = before.state
-			p.t.retime(r, before.end, before.gone)
+		switch {
+		case taken:
+			r.gone = gone
+			p.restore(r)
+		case r.slot >= 0:
+			r.state = was
+			p.t.retime(r, end, gone)
 		}
 	})
 }
