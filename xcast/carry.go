@@ -2,7 +2,10 @@
 
 package xcast
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // defaultTunnelTTL is the outer TTL of a tunnel that names none.
 const defaultTunnelTTL = 64
@@ -53,7 +56,7 @@ func (f *Forwarder) deliver(set Bitmap) {
 	} else {
 		headers, rest = j.p.appendCopy(f.heads, set, j.p.TTL(), j.exitDS)
 	}
-	f.output(Output{Kind: Deliver, Destinations: set, Tail: rest}, at, headers)
+	f.output(Deliver, set, at, headers, rest)
 }
 
 // unicast sends an ordinary packet to the one destination of the set.
@@ -195,22 +198,29 @@ func (f *Forwarder) send(kind OutputKind, set Bitmap, at int, headers, rest []by
 // except IPv4 unicast and tunnel packets that may be fragmented. Of the
 // fragments of a bare copy only the first would have the list.
 func (f *Forwarder) emit(kind OutputKind, set Bitmap, at int, headers, rest []byte, route *Route, next netip.Addr) bool {
-	out := Output{Kind: kind, Destinations: set, Tail: rest, NextHop: next, Interface: route.Interface}
+	fragment := false
 	if route.MTU > 0 && len(headers)-at+len(rest) > int(route.MTU) {
-		out.Fragment = f.journey.p.family == Xcast4 && kind != XcastCopy && !IPv4(headers[at:]).DontFragment()
-		if !out.Fragment {
+		fragment = f.journey.p.family == Xcast4 && kind != XcastCopy && !IPv4(headers[at:]).DontFragment()
+		if !fragment {
 			f.drop(set, ErrMTU)
 			return false
 		}
 	}
-	f.output(out, at, headers)
+	o := f.output(kind, set, at, headers, rest)
+	o.NextHop, o.Interface, o.Fragment = next, route.Interface, fragment
 	return true
 }
 
-func (f *Forwarder) output(o Output, at int, headers []byte) {
-	f.heads, o.Head = headers, headers[at:len(headers):len(headers)]
-	f.stats.Outputs[o.Kind]++
-	f.result.Outputs = append(f.result.Outputs, o)
+// output adds an output to the result.
+func (f *Forwarder) output(kind OutputKind, set Bitmap, at int, headers, rest []byte) *Output {
+	f.heads = headers
+	f.stats.Outputs[kind]++
+	f.result.Outputs = slices.Grow(f.result.Outputs, 1)
+	f.result.Outputs = f.result.Outputs[:len(f.result.Outputs)+1]
+	o := &f.result.Outputs[len(f.result.Outputs)-1]
+	o.Kind, o.Destinations, o.Head, o.Tail = kind, set, headers[at:len(headers):len(headers)], rest
+	o.NextHop, o.Interface, o.Fragment = netip.Addr{}, 0, false
+	return o
 }
 
 // reasonOf returns the reason of an error of this package.

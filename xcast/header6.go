@@ -33,7 +33,7 @@ type Header6 struct {
 	Channel [16]byte
 	// NextHeader is the number of the header that follows all of this one. A
 	// Destination Options header without ports is not part of the Xcast header:
-	// then NextHeader is 60.
+	// then NextHeader is 60, and Decode expects that header in the buffer.
 	NextHeader uint8
 	List
 	// Options are further options of the Destination Options header with the

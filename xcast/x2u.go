@@ -85,7 +85,11 @@ func (p *Packet) dsOf(i int, ds uint8) uint8 {
 func (p *Packet) appendCopy(dst []byte, set Bitmap, ttl, ds uint8) (headers, rest []byte) {
 	at, end := len(dst), p.start+p.size
 	dst = append(dst, p.b[:end]...)
-	setTTL(dst[at:], p.family, ttl, ds)
+	if p.family == Xcast4 {
+		p.patchIPv4(dst[at:], len(p.b), ttl, IPv4(p.b).Protocol(), ds, p.b[16:20])
+	} else {
+		setTTL(dst[at:], Xcast6, ttl, ds)
+	}
 	setActive(dst[at+p.start:], &p.frame, p.family, set)
 	return dst, p.b[end:]
 }
@@ -99,11 +103,7 @@ func (p *Packet) appendUnicast(dst []byte, i int, ttl, ds uint8) (headers, rest 
 	segment := p.b[p.upper:]
 	if p.family == Xcast4 {
 		dst = append(dst, p.b[:p.start]...)
-		ip := IPv4(dst[at:])
-		copy(ip[16:20], destination)
-		ip[9] = p.transport
-		ip.setTotalLen(p.start + len(segment))
-		setTTL(ip, Xcast4, ttl, ds)
+		p.patchIPv4(dst[at:], p.start+len(segment), ttl, p.transport, ds, destination)
 	} else {
 		dst = append(dst, p.b[:ipv6Len]...)
 		kept := 0
@@ -128,6 +128,24 @@ func (p *Packet) appendUnicast(dst []byte, i int, ttl, ds uint8) (headers, rest 
 		setTTL(ip, Xcast6, ttl, ds)
 	}
 	return p.appendTransport(dst, segment, destination, i)
+}
+
+// patchIPv4 changes a copy h of the packet's IPv4 header. The checksum follows
+// by what differs from the packet: summing what was just written would wait for
+// the writes.
+func (p *Packet) patchIPv4(h []byte, total int, ttl, protocol, ds uint8, destination []byte) {
+	b := p.b[:ipv4Len]
+	first, hop, to := uint16(b[0])<<8|uint16(ds), uint16(ttl)<<8|uint16(protocol), binary.BigEndian.Uint32(destination)
+	s := sum(^binary.BigEndian.Uint16(b[10:])).replace(uint64(binary.BigEndian.Uint16(b)), uint64(first))
+	s = s.replace(uint64(binary.BigEndian.Uint16(b[2:])), uint64(total))
+	s = s.replace(uint64(binary.BigEndian.Uint16(b[8:])), uint64(hop))
+	s = s.replace(uint64(binary.BigEndian.Uint32(b[16:])), uint64(to))
+	h = h[:ipv4Len]
+	binary.BigEndian.PutUint16(h, first)
+	binary.BigEndian.PutUint16(h[2:], uint16(total))
+	binary.BigEndian.PutUint16(h[8:], hop)
+	binary.BigEndian.PutUint16(h[10:], headerChecksum(s))
+	binary.BigEndian.PutUint32(h[16:], to)
 }
 
 // appendTransport appends as much of the transport header as X2U changes, with

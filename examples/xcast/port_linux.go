@@ -101,8 +101,12 @@ func (p *packetPort) transmit(on int32, to netip.Addr, head, tail []byte) error 
 	return syscall.Sendto(p.fd, p.out, 0, &syscall.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: int(on), Halen: m.length, Addr: m.octets})
 }
 
-// deliver lets the kernel receive the packet.
+// deliver lets the kernel receive the packet. One that stays Xcast has a
+// multicast destination: sending it would put it on a link again.
 func (p *packetPort) deliver(packet []byte) error {
+	if packet[0]>>4 == 4 && packet[16]>>4 == 0xe || packet[0]>>4 == 6 && packet[24] == 0xff {
+		return errors.New("it must stay Xcast, and nothing here takes that")
+	}
 	if packet[0]>>4 == 4 {
 		return syscall.Sendto(p.raw4, packet, 0, &syscall.SockaddrInet4{Addr: [4]byte(packet[16:20])})
 	}
