@@ -58,7 +58,7 @@ func (n *Node) originate(p *pending) {
 	src, ok := n.sourceOf(p.sp, p.level, p.prefix)
 	life := p.lifetime
 	if ok && !src.End.IsZero() {
-		life = min(life, src.End.Sub(n.now))
+		life = min(life, src.End.Sub(StampOf(n.now).Time()))
 	}
 	if !ok || life <= n.cfg.Waiting || !n.canClaim(p.sp, p.level, src.Domain) {
 		n.drop(p)
@@ -204,9 +204,13 @@ func (n *Node) lose(p *pending, winner *Claim) {
 	if !n.cfg.SilentlyExpire && !n.holds(n.cfg.Domain, p.claim.Role, p.prefix, true) {
 		n.withdrawClaim(p)
 	}
-	if winner.Domain != n.cfg.Domain {
-		n.replan = true
+	if winner.Domain == n.cfg.Domain {
+		c := &p.sp.claimers[p.level]
+		c.quiet = n.now.Add(n.cfg.Waiting)
+		c.review = c.quiet
+		return
 	}
+	n.replan = true
 }
 
 // cancelIn gives up the claims that wait for a part of a range which is no
