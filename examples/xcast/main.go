@@ -11,9 +11,10 @@
 // open a raw socket and as unicast copies if not. receive prints what comes; it
 // is an ordinary UDP receiver. router forwards Xcast packets on Linux, native
 // or in IP-in-IP tunnels to it; semi-permeable tunnels only where the kernel
-// does not forward, because it would send those packets on as well. lab builds the network of RFC 5058 figure 1, as root on Linux from network
-// namespaces with real interfaces, otherwise in memory, sends through it and
-// shows how many copies crossed each link with Xcast and with unicast.
+// does not forward, because it would send those packets on as well. lab builds
+// the network of RFC 5058 figure 1, as root on Linux from network namespaces
+// with real interfaces, otherwise in memory, sends through it and shows how
+// many copies crossed each link with Xcast and with unicast.
 //
 // All of them use the numbers that RFC 4727 sets aside for experiments: use
 // them in networks that you know.
