@@ -26,11 +26,13 @@ type Nonce [16]byte
 // duration or number means the default.
 type ProberConfig struct {
 	// Interval is the time between two pings of a neighbour, 10 s by default.
-	// Every one is varied by up to a quarter, so that nodes do not fall into
-	// step.
 	Interval time.Duration
+	// Jitter is how much the time between two pings is longer or shorter at
+	// most, so that nodes do not fall into step: a quarter of Interval by
+	// default. A negative one means none.
+	Jitter time.Duration
 	// Timeout is how long an answer is awaited, 3 s by default. It is at most
-	// three quarters of Interval.
+	// Interval less Jitter.
 	Timeout time.Duration
 	// Misses is how many unanswered pings in a row make a capable neighbour
 	// incapable, 3 by default.
@@ -93,14 +95,18 @@ func (Ping) isEffect()             {}
 func (CapabilityChange) isEffect() {}
 
 // NewProber returns a prober without neighbours. It fails for a configuration
-// without Rand, with negative values, or with a Timeout too long for the
-// Interval.
+// without Rand, with other negative values than a Jitter, or with a Timeout too
+// long for the Interval.
 func NewProber(c ProberConfig) (*Prober, error) {
 	if c.Interval == 0 {
 		c.Interval = 10 * time.Second
 	}
+	if c.Jitter == 0 {
+		c.Jitter = c.Interval / 4
+	}
+	c.Jitter = max(0, c.Jitter)
 	if c.Timeout == 0 {
-		c.Timeout = min(3*time.Second, c.Interval*3/4)
+		c.Timeout = min(3*time.Second, c.Interval-c.Jitter)
 	}
 	if c.Misses == 0 {
 		c.Misses = 3
@@ -112,9 +118,9 @@ func NewProber(c ProberConfig) (*Prober, error) {
 	case c.Rand == nil:
 		return nil, errors.New("xcast: ProberConfig.Rand is nil, want a source of nonces")
 	case c.Interval < 0 || c.Timeout < 0 || c.Misses < 0 || c.MaxNeighbours < 0:
-		return nil, errors.New("xcast: negative value in ProberConfig, want none")
-	case c.Timeout > c.Interval*3/4:
-		return nil, fmt.Errorf("xcast: Timeout is %v, want at most three quarters of Interval, %v", c.Timeout, c.Interval*3/4)
+		return nil, errors.New("xcast: negative value in ProberConfig, want none but in Jitter")
+	case c.Timeout > c.Interval-c.Jitter:
+		return nil, fmt.Errorf("xcast: Timeout is %v, want at most Interval less Jitter, %v", c.Timeout, c.Interval-c.Jitter)
 	}
 	return &Prober{config: c}, nil
 }
@@ -196,9 +202,9 @@ func (p *Prober) ping(now time.Time, b *probe) {
 			b.nonce[i+k] = byte(r >> (8 * k))
 		}
 	}
-	quarter := p.config.Interval / 4
+	jitter := p.config.Jitter
 	b.waiting, b.expires = true, now.Add(p.config.Timeout)
-	b.next = now.Add(p.config.Interval - quarter + time.Duration(p.config.Rand.Int64N(int64(2*quarter)+1)))
+	b.next = now.Add(p.config.Interval - jitter + time.Duration(p.config.Rand.Int64N(int64(2*jitter)+1)))
 	p.effects = append(p.effects, Ping{b.neighbour, b.nonce})
 }
 

@@ -119,6 +119,26 @@ func TestProberMissesInARow(t *testing.T) {
 	}
 }
 
+// TestProberWithoutJitter: XCAST-11.2-3, all of it can be configured.
+func TestProberWithoutJitter(t *testing.T) {
+	p := prober(t, func(c *xcast.ProberConfig) {
+		c.Interval, c.Jitter, c.Timeout, c.Misses = time.Second, -1, time.Second, 1
+	})
+	_ = p.Add(epoch, left)
+	_, nonces := drain(p)
+	p.Receive(epoch, nonces[0][:])
+	var all []string
+	for range 2 {
+		at, _ := p.Deadline()
+		p.Advance(at)
+		text, _ := drain(p)
+		all = append(all, fmt.Sprint(at.Sub(epoch), " ", text))
+	}
+	if want := []string{"1s 192.0.2.2 capable true; ping 192.0.2.2", "2s 192.0.2.2 capable false; ping 192.0.2.2"}; !slices.Equal(all, want) {
+		t.Errorf("XCAST-11.2-3: %q", all)
+	}
+}
+
 // TestProberIgnores: XCAST-11.2-4, unknown content and late answers.
 func TestProberIgnores(t *testing.T) {
 	p := prober(t, nil)
