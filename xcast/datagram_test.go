@@ -236,3 +236,27 @@ func TestCapacity(t *testing.T) {
 		}
 	}
 }
+
+// TestTunnelOverhead compares with what tunnels really add: XCAST-9.2-4.
+func TestTunnelOverhead(t *testing.T) {
+	host := func(c *xcast.Config) {
+		c.Relay = &xcast.Relay{Local4: tunnelLocal4, Local6: tunnelLocal6}
+	}
+	permeable := func(c *xcast.Config) {
+		host(c)
+		c.Relay.SemiPermeable = true
+	}
+	for _, f := range []xcast.Family{xcast.Xcast4, xcast.Xcast6} {
+		for name, change := range map[bool]func(*xcast.Config){false: host, true: permeable} {
+			d := datagram(f, 3)
+			b := packetOf(t, &d, "x")
+			r, err := (&table{routes: []string{"0.0.0.0/0 via 192.0.2.2", "::/0 via fe80::1"}}).node(t, change).Originate(b)
+			if err != nil || len(r.Outputs) != 1 {
+				t.Fatal(say(r), err)
+			}
+			if got := xcast.TunnelOverhead(f, name); r.Outputs[0].Len()-len(b) != got {
+				t.Errorf("XCAST-9.2-4: %v, %v: %d, really %d", f, name, got, r.Outputs[0].Len()-len(b))
+			}
+		}
+	}
+}

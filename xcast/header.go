@@ -246,8 +246,7 @@ func (h *Header4) UnmarshalBinary(b []byte) error {
 
 // Overhead returns the octets that Xcast adds to a packet for n destinations
 // with the given lists: the Xcast4 header, or the Routing header and the Ports
-// header of Xcast6. A tunnel adds 20 octets more in IPv4, 40 in IPv6 and 48
-// when it is semi-permeable.
+// header of Xcast6. [TunnelOverhead] is what a tunnel adds.
 func Overhead(f Family, n int, dscps, ports bool) int {
 	var l layout
 	var flags uint8
@@ -266,6 +265,18 @@ func Overhead(f Family, n int, dscps, ports bool) int {
 		return l.size + portsHeaderLen(n, 0)
 	}
 	return l.size
+}
+
+// TunnelOverhead returns the octets that a tunnel adds to a packet: 20 for IPv4,
+// 40 for IPv6, and 48 for a semi-permeable tunnel, which only Xcast6 has.
+func TunnelOverhead(f Family, semiPermeable bool) int {
+	switch {
+	case f == Xcast4:
+		return ipv4Len
+	case semiPermeable:
+		return ipv6Len + 8
+	}
+	return ipv6Len
 }
 
 // Capacity returns how many destinations, 0 to [MaxDestinations], a packet can
