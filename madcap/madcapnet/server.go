@@ -55,14 +55,27 @@ type ServerConfig struct {
 	// several or has moved. ByAddress is the alternative.
 	Principal func(netip.AddrPort) lease.Principal
 
-	// Refresh is how often the allocator is asked for its scopes again, 1
-	// minute by default.
+	// Scopes tells which scopes are in effect here and how they nest, instead of
+	// the allocator: for example what an mzapnet.Listener has learned (RFC 2907,
+	// section 4). Nil asks the allocator.
+	Scopes ScopeSource
+	// Refresh is how often the scopes are asked for again, 1 minute by default.
+	// Server.RefreshScopes does it at once.
 	Refresh time.Duration
 
 	// Logger is told of what goes wrong. The default discards it.
 	Logger *slog.Logger
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
+}
+
+// ScopeSource knows the scopes in effect here. Its methods are called while the
+// server runs, from another goroutine.
+type ScopeSource interface {
+	// Scopes returns the scopes of both families.
+	Scopes() []scope.Scope
+	// Nesting returns what is known of their nesting, nil for nothing.
+	Nesting(...scope.ID) *scope.Nesting
 }
 
 // Server serves MADCAP (RFC 2730) on UDP sockets.
@@ -77,6 +90,7 @@ type Server struct {
 	locals  map[int]localAddrs
 	own     []netip.Addr  // every address of this host
 	wake    chan struct{} // the machine's deadline may have moved
+	refresh chan struct{} // the scopes may have changed
 	armed   time.Time     // what the timer waits for, zero if nothing
 	calls   sync.WaitGroup
 	ctx     context.Context // of Serve, for the allocator
@@ -105,7 +119,7 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		return nil, errors.New("madcapnet: a server needs an allocator")
 	}
 	cfg.fill()
-	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), ctx: ctx}
+	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1), ctx: ctx}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -201,6 +215,15 @@ func (s *Server) Stats() madcap.ServerStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.machine.Stats()
+}
+
+// RefreshScopes makes a server that runs ask for its scopes again. It does not
+// wait for that.
+func (s *Server) RefreshScopes() {
+	select {
+	case s.refresh <- struct{}{}:
+	default:
+	}
 }
 
 // Close closes the sockets the server has opened. Serve does it by itself.

@@ -121,7 +121,7 @@ func (s *Server) keepTime(ctx context.Context) {
 	}
 }
 
-// keepScopes asks the allocator for its scopes from time to time.
+// keepScopes asks for the scopes from time to time, and when told to.
 func (s *Server) keepScopes(ctx context.Context) {
 	ticker := time.NewTicker(s.cfg.Refresh)
 	defer ticker.Stop()
@@ -130,6 +130,7 @@ func (s *Server) keepScopes(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.refresh:
 		}
 		scopes, nesting, err := s.scopes(ctx)
 		if err != nil {
@@ -146,8 +147,16 @@ func (s *Server) keepScopes(ctx context.Context) {
 	}
 }
 
-// scopes asks the allocator for the scopes of both families and their nesting.
+// scopes returns the scopes of both families and their nesting.
 func (s *Server) scopes(ctx context.Context) ([]scope.Scope, *scope.Nesting, error) {
+	if s.cfg.Scopes != nil {
+		all := s.cfg.Scopes.Scopes()
+		ids := make([]scope.ID, len(all))
+		for i, sc := range all {
+			ids[i] = sc.ID()
+		}
+		return all, s.cfg.Scopes.Nesting(ids...), nil
+	}
 	var all []scope.Scope
 	var ids []scope.ID
 	nesting := make([]*scope.Nesting, 0, 2)
