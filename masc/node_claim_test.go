@@ -389,6 +389,13 @@ func TestLeaf(t *testing.T) {
 	w.ok("P1", of(10, masc.PrefixManaged, masc.Internal, "228.10.0.0/16"))
 	w.ok("I1", of(100, masc.PrefixManaged, masc.Internal, "228.10.0.0/20"))
 	w.did()
+	w.n.SetDemand(w.now, 0, masc.Demand{InUse: 1024, Want: 1100, Used: func(p masc.Prefix) float64 {
+		if common, ok := p.Meet(masc.MustPrefix("228.10.0.0/22")); ok {
+			return common.Size()
+		}
+		return 0
+	}})
+	w.did()
 	if got := w.n.Allotments(w.now); got[0].Use {
 		t.Error("a fresh node has not heard of everything:", got)
 	}
@@ -398,13 +405,6 @@ func TestLeaf(t *testing.T) {
 	if got := w.n.Allotments(w.now); !w.n.IsLeaf() || len(got) != 1 || !got[0].Use || !got[0].Route {
 		t.Error("MASC-12.2-4 MASC-12.2-5:", got)
 	}
-	w.n.SetDemand(w.now, 0, masc.Demand{InUse: 1024, Want: 1100, Used: func(p masc.Prefix) float64 {
-		if common, ok := p.Meet(masc.MustPrefix("228.10.0.0/22")); ok {
-			return common.Size()
-		}
-		return 0
-	}})
-	w.did()
 	now := func(c masc.Claim) masc.Claim { c.Timestamp = masc.StampOf(w.now); c.Lifetime = 86400 * 5; return c }
 	w.ok("A1", now(of(200, masc.NewClaim, masc.Internal, "228.10.8.0/24")))
 	got := w.did()
