@@ -159,7 +159,7 @@ func (t *table) place(now instant, r *record, w *wish, begun bool) (start, end i
 	}
 	var starts []instant
 	for s := range r.spans {
-		for c := range t.cellsIn(s) {
+		for c := range t.cellsIn(t.fold(s)) {
 			for i := range c.len() {
 				if o := c.at(i); o != r && o.busy() > w.start1 && o.busy() <= w.start2 {
 					starts = append(starts, o.busy())

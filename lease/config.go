@@ -43,6 +43,10 @@ type Config struct {
 	// GroupIDs are the IPv6 group IDs that may be granted, ascending. Nil:
 	// DynamicGroupIDs.
 	GroupIDs []GroupIDs
+	// LinkUnique keeps Ethernet addresses apart: no two leases of the pool, or
+	// of pools on the same store, share one at any time. In IPv4 there are
+	// 2^23 of them, whatever the size of the ranges.
+	LinkUnique bool
 	// MaxLeases bounds the leases, offers and resting addresses kept in
 	// memory at once. Zero: DefaultMaxLeases.
 	MaxLeases int

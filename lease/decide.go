@@ -157,18 +157,21 @@ func (s *search) free(run span, start, lo instant, yield func(pick)) {
 // has them from start on: longAgo if somebody has them at start. What is gone
 // at now and what is of self does not count.
 func (t *table) room(run span, start, now instant, self *record, yield func(sub span, until instant, fresh bool) bool) bool {
-	next, more := run.first, true
-	for c := range t.cellsIn(run) {
-		if next.Less(c.first) && !yield(span{next, c.first.Sub(one)}, never, true) {
+	places := t.fold(run)
+	back := run.first.Sub(places.first) // from what is in the index to addresses
+	next, more := places.first, true
+	for c := range t.cellsIn(places) {
+		if next.Less(c.first) && !yield(span{next.Add(back), c.first.Sub(one).Add(back)}, never, true) {
 			return false
 		}
 		next = c.last.Add(one)
-		if more = yield(c.clip(run), c.room(start, now, self), false); !more {
+		cut := c.clip(places)
+		if more = yield(span{cut.first.Add(back), cut.last.Add(back)}, c.room(start, now, self), false); !more {
 			return false
 		}
 	}
-	if !run.last.Less(next) {
-		more = yield(span{next, run.last}, never, true)
+	if !places.last.Less(next) {
+		more = yield(span{next.Add(back), run.last}, never, true)
 	}
 	return more
 }
@@ -212,39 +215,38 @@ func (s *search) runs(runs []span, start, lo instant) {
 }
 
 // choose keeps of the picks from position had on the best, as many addresses
-// as are still needed. A cell may have been found more than once.
+// as are still needed. A cell may have been found more than once, and in one
+// lease as among several no two addresses may occupy the same place.
 func (s *search) choose(had int) {
 	found := s.c.picks[had:]
 	slices.SortFunc(found, func(a, b pick) int {
 		return cmp.Or(cmp.Compare(b.until, a.until), a.first.Cmp(b.first))
 	})
 	found = slices.CompactFunc(found, func(a, b pick) bool { return a.span == b.span })
-	kept := had
+	if had > 0 || s.t.link {
+		found = slices.Clone(found) // the parts left of one may be several
+	}
+	s.c.picks = s.c.picks[:had]
 	for _, p := range found {
-		if s.left == 0 {
-			break
+		before := had // what was found now does not overlap
+		if s.t.link {
+			before = len(s.c.picks)
 		}
-		if s.taken(p.span, had) {
-			continue
+		parts := []span{p.span}
+		for _, other := range s.c.picks[:before] {
+			parts = s.t.apart(parts, other.span)
 		}
-		if n := p.size(); n > s.left {
-			p.span = s.part(p.span)
-		}
-		s.left -= p.size()
-		s.c.picks[kept] = p
-		kept++
-	}
-	s.c.picks = s.c.picks[:kept]
-}
-
-// taken reports whether one of the first n picks has addresses of run.
-func (s *search) taken(run span, n int) bool {
-	for _, p := range s.c.picks[:n] {
-		if p.overlaps(run) {
-			return true
+		for _, p.span = range parts {
+			if s.left == 0 {
+				return
+			}
+			if p.size() > s.left {
+				p.span = s.part(p.span)
+			}
+			s.left -= p.size()
+			s.c.picks = append(s.c.picks, p)
 		}
 	}
-	return false
 }
 
 // part returns a random run of the addresses still needed out of a longer
@@ -304,17 +306,22 @@ func (s *search) later() bool {
 // ascending.
 func (s *search) ends(t instant) []instant {
 	list := make([]instant, 0, 16)
-	for _, run := range s.q.only {
-		for c := range s.t.cellsIn(run) {
-			for i := range c.len() {
-				s.work--
-				if end := c.at(i).busy(); end > t {
-					list = append(list, end)
+	for _, src := range s.q.zone.sources {
+		for _, run := range s.q.only {
+			src.shared(run, func(run span) bool {
+				for c := range s.t.cellsIn(s.t.fold(run)) {
+					for i := range c.len() {
+						s.work--
+						if end := c.at(i).busy(); end > t {
+							list = append(list, end)
+						}
+					}
+					if s.work <= 0 {
+						return false
+					}
 				}
-			}
-			if s.work <= 0 {
-				return list
-			}
+				return true
+			})
 		}
 	}
 	slices.Sort(list)

@@ -35,7 +35,7 @@ func (p *Pool) Exclude(id scope.ID, addrs scope.Set, until time.Time) (clashes [
 				return p.t.room(s, now, now, nil, func(sub span, until instant, _ bool) bool {
 					start := now
 					if until < end { // from when the last of us has gone
-						for c := range p.t.cellsIn(sub) {
+						for c := range p.t.cellsIn(p.t.fold(sub)) {
 							for i := range c.len() {
 								if o := c.at(i); o.gone > now && o.start < end {
 									start = max(start, o.busy())

@@ -56,9 +56,9 @@ type op struct {
 var errRetry = errors.New("try again")
 
 // pagesOf returns the pages that r touches.
-func pagesOf(r *record) []number {
+func (t *table) pagesOf(r *record) []number {
 	var list []number
-	for s := range r.spans {
+	for s := range t.places(r) {
 		for p, last := pageOf(s.first), pageOf(s.last); !last.Less(p); p = p.Add(one) {
 			if len(list) == 0 || list[len(list)-1] != p {
 				list = append(list, p)
@@ -74,7 +74,7 @@ func (p *Pool) note(r *record, undo func()) *op {
 	if p.j == nil || r.stored == nil {
 		return nil
 	}
-	o := &op{rec: r, pages: pagesOf(r), undo: undo, turn: make(chan struct{}, 1), done: make(chan struct{})}
+	o := &op{rec: r, pages: p.t.pagesOf(r), undo: undo, turn: make(chan struct{}, 1), done: make(chan struct{})}
 	o.names = []string{idKey(r.id)}
 	if r.key != "" {
 		o.names = append(o.names, requestKeyKey(r.holder.Principal, r.key))

@@ -38,6 +38,7 @@ func NewPool(c Config) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{cfg: c, zoneOf: map[scope.ID]*zone{}, t: newTable(), latest: longAgo}
+	p.t.link = c.LinkUnique
 	for _, s := range c.Scopes {
 		if err := p.addSource(Source{Scope: s}); err != nil {
 			return nil, err
@@ -284,8 +285,12 @@ func (p *Pool) decide(q *query) error {
 	if len(p.t.byID) >= p.cfg.MaxLeases && q.self == nil {
 		return &QuotaError{Limit: "MaxLeases", Max: int64(p.cfg.MaxLeases)}
 	}
+	enough := q.most
+	if p.t.link { // no more free addresses than runs share an Ethernet address
+		enough *= p.t.runs()
+	}
 	for _, src := range q.zone.sources {
-		p.t.wake(src, q.most)
+		p.t.wake(src, enough)
 	}
 	err := p.t.decide(q, &p.choice)
 	if err != nil && len(q.zone.queue) > 0 && q.zone.queue[0].gone <= q.now {
@@ -303,22 +308,23 @@ func (p *Pool) decide(q *query) error {
 func (p *Pool) trim(q *query) error {
 	budget := p.j.most - 2
 	if q.self != nil {
-		budget -= len(pagesOf(q.self))
+		budget -= len(p.t.pagesOf(q.self))
 	}
 	pages := map[number]bool{}
 	picks, count := p.choice.picks, 0
 	kept := picks[:0]
 	for _, k := range picks {
-		for at := k.first; ; {
+		places := p.t.fold(k.span)
+		for at := places.first; ; {
 			page := pageSpan(pageOf(at))
 			if !pages[page.first] {
 				if len(pages) >= budget {
-					k.last = at.Sub(one)
+					k.last = k.first.Add(at.Sub(places.first)).Sub(one)
 					break
 				}
 				pages[page.first] = true
 			}
-			if !page.last.Less(k.last) {
+			if !page.last.Less(places.last) {
 				break
 			}
 			at = page.last.Add(one)
@@ -382,7 +388,7 @@ func (p *Pool) notePut(r, resting, old *record) *op {
 		}
 	})
 	if old != nil && old.stored != nil {
-		o.pages = append(o.pages, pagesOf(old)...)
+		o.pages = append(o.pages, p.t.pagesOf(old)...)
 	}
 	return o
 }
@@ -395,18 +401,11 @@ func (p *Pool) keepResting(old, r *record, now instant) *record {
 	}
 	var left []span
 	for s := range old.spans {
-		next := s.first
+		parts := []span{s}
 		for taken := range r.spans {
-			if taken.overlaps(s) {
-				if next.Less(taken.first) {
-					left = append(left, span{next, taken.first.Sub(one)})
-				}
-				next = taken.last.Add(one)
-			}
+			parts = p.t.apart(parts, taken)
 		}
-		if !s.last.Less(next) {
-			left = append(left, span{next, s.last})
-		}
+		left = append(left, parts...)
 	}
 	if len(left) == 0 {
 		return nil

@@ -39,7 +39,7 @@ func (p *Pool) addSource(s Source) error {
 		p.zoneOf[s.Scope.ID()] = z
 		p.t.zones = append(p.t.zones, z)
 	}
-	src := newSource(set, s.ValidUntil, s.For)
+	src := p.t.newSource(set, s.ValidUntil, s.For)
 	for _, old := range z.sources {
 		switch {
 		case old.addrs.Equal(set):
@@ -71,8 +71,8 @@ func (z *zone) sortSources() {
 // exclude takes out of the free addresses of a new source what is in a cell.
 func (t *table) exclude(src *source) {
 	for _, r := range src.ranges {
-		for c := range t.cellsIn(r) {
-			src.free.Remove(c.clip(r).toRange())
+		for c := range t.cellsIn(t.fold(r)) {
+			t.unfold(r, c.span, func(s span) { src.free.Remove(s.toRange()) })
 		}
 	}
 }
@@ -106,8 +106,8 @@ func (p *Pool) RemoveSource(id scope.ID, addrs scope.Set) error {
 	}
 	for _, src := range inside {
 		for _, r := range src.ranges {
-			for c := range p.t.cellsIn(r) {
-				return sourceError(ParamAddrs, c.toRange().String(), "addresses that nobody has", ErrInUse)
+			for range p.t.cellsIn(p.t.fold(r)) {
+				return sourceError(ParamAddrs, r.toRange().String(), "addresses that nobody has", ErrInUse)
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func (p *Pool) cutSources(id scope.ID, addrs scope.Set) (inside []*source, err e
 			all, inside = append(all, src), append(inside, src)
 		default:
 			for _, part := range []scope.Set{in, out} {
-				cut := newSource(part, never.time(), src.reserve)
+				cut := p.t.newSource(part, never.time(), src.reserve)
 				cut.until, cut.closed = src.until, src.closed
 				p.t.exclude(cut)
 				all = append(all, cut)

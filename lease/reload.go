@@ -16,12 +16,15 @@ import (
 
 // layout is the value of the layout entry.
 type layout struct {
-	Version  int `json:"version"`
-	PageBits int `json:"pageBits"`
+	Version    int  `json:"version"`
+	PageBits   int  `json:"pageBits"`
+	LinkUnique bool `json:"linkUnique,omitempty"`
 }
 
 // open reads a store for the first time, or lays it out if it is empty.
 func (p *Pool) open(ctx context.Context) error {
+	ours := layout{layoutVersion, pageBits, p.cfg.LinkUnique}
+	value, _ := json.Marshal(ours)
 	for range conflictsMost {
 		found := false
 		for e, err := range p.j.store.Load(ctx, layoutKey) {
@@ -30,14 +33,13 @@ func (p *Pool) open(ctx context.Context) error {
 			}
 			found = true
 			var l layout
-			if err := json.Unmarshal(e.Value, &l); err != nil || l.Version != layoutVersion || l.PageBits != pageBits {
-				return &Error{Op: "open store", Got: string(e.Value), Want: fmt.Sprintf("layout version %d with %d page bits", layoutVersion, pageBits), Err: ErrStore}
+			if err := json.Unmarshal(e.Value, &l); err != nil || l != ours {
+				return &Error{Op: "open store", Got: string(e.Value), Want: "the layout " + string(value), Err: ErrStore}
 			}
 		}
 		if found {
 			return p.loadAll(ctx)
 		}
-		value, _ := json.Marshal(layout{layoutVersion, pageBits})
 		if _, err := p.j.store.Commit(ctx, Write{Key: layoutKey, Value: value}); err != nil && !isConflict(err) {
 			return &Error{Op: "open store", Err: storeError(err)}
 		}
@@ -147,7 +149,7 @@ func (p *Pool) readAround(ctx context.Context, keys []string) (map[string][]byte
 		if strings.HasPrefix(key, pagePrefix) {
 			pages[key] = p.readPage(key, values[key])
 			for _, r := range pages[key] {
-				around = append(around, pagesOf(&r.record)...)
+				around = append(around, p.t.pagesOf(&r.record)...)
 			}
 		} else if values[key] != nil {
 			around = p.readName(key, values[key]).pages
@@ -167,7 +169,7 @@ func (p *Pool) whole(pages map[string][]*storedRecord) bool {
 			if r.gone <= p.latest {
 				continue
 			}
-			for _, other := range pagesOf(&r.record) {
+			for _, other := range p.t.pagesOf(&r.record) {
 				if !slices.ContainsFunc(pages[pageKey(other)], r.same) {
 					return false
 				}
@@ -223,7 +225,7 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 		clear := p.t.room(run, r.start, p.latest, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() })
 		if !clear {
 			p.j.damaged(key, fmt.Errorf("%w: addresses in %v are in two leases", errDamaged, run.toRange()))
-			p.block(run)
+			p.block(p.t.fold(run))
 			return
 		}
 	}
@@ -247,7 +249,7 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 func (t *table) evict(r *record) {
 	var offers []*record
 	for s := range r.spans {
-		for c := range t.cellsIn(s) {
+		for c := range t.cellsIn(t.fold(s)) {
 			for i := range c.len() {
 				o := c.at(i)
 				if o.state == offered && o.start < r.busy() && r.start < o.busy() && !slices.Contains(offers, o) {
@@ -261,8 +263,19 @@ func (t *table) evict(r *record) {
 	}
 }
 
-// block keeps what is free of some addresses from everybody, for good.
-func (p *Pool) block(run span) {
+// block keeps the addresses that occupy s in the index from everybody, where
+// nobody has them, for good.
+func (p *Pool) block(s span) {
+	for _, z := range p.t.zones {
+		for _, src := range z.sources {
+			for _, run := range src.ranges {
+				p.t.unfold(run, s, func(part span) { p.blockRun(z, part) })
+			}
+		}
+	}
+}
+
+func (p *Pool) blockRun(z *zone, run span) {
 	var free []span
 	p.t.room(run, longAgo, longAgo, nil, func(sub span, _ instant, fresh bool) bool {
 		if fresh {
@@ -272,7 +285,7 @@ func (p *Pool) block(run span) {
 	})
 	for _, s := range free {
 		p.t.add(&record{
-			id: NewID(p.cfg.Rand), holder: p.t.holder(Principal{}), zone: p.t.zones[0], span: s,
+			id: NewID(p.cfg.Rand), holder: p.t.holder(Principal{}), zone: z, span: s,
 			start: longAgo, end: never, gone: never, state: excluded,
 		}, p.latest, false)
 	}

@@ -24,13 +24,16 @@ type source struct {
 // as having rested long enough.
 const restedMost = 1 << 12
 
-func newSource(set scope.Set, until time.Time, reserve func(Principal) bool) *source {
+func (t *table) newSource(set scope.Set, until time.Time, reserve func(Principal) bool) *source {
 	s := &source{addrs: set, free: scope.NewSpace(set), until: never, reserve: reserve}
 	if !until.IsZero() {
 		s.until = instantOf(until)
 	}
 	for r := range set.Ranges() {
 		s.ranges = append(s.ranges, spanOf(r))
+	}
+	if t.link {
+		s.ranges = linkRuns(s.ranges)
 	}
 	return s
 }
@@ -52,7 +55,8 @@ func (src *source) shared(s span, yield func(span) bool) bool {
 	return true
 }
 
-// take takes s out of the free addresses of every source that has some of it.
+// take takes out of the free addresses of every source what occupies s in the
+// index.
 func (t *table) take(s span) {
 	t.eachShare(s, func(src *source, s span) { src.free.Remove(s.toRange()) })
 }
@@ -92,9 +96,17 @@ func (t *table) wakeOne(src *source) {
 	})
 }
 
+// eachShare calls do for the addresses in each source that occupy s in the
+// index.
 func (t *table) eachShare(s span, do func(*source, span)) {
 	for _, z := range t.zones {
 		for _, src := range z.sources {
+			if t.link {
+				for _, run := range src.ranges {
+					t.unfold(run, s, func(s span) { do(src, s) })
+				}
+				continue
+			}
 			src.shared(s, func(s span) bool {
 				do(src, s)
 				return true

@@ -130,6 +130,7 @@ type requestKey struct {
 // have a common address at a common time.
 type table struct {
 	cells   index
+	link    bool // the index is of Ethernet addresses, see fold
 	zones   []*zone
 	byID    map[ID]*record
 	byKey   map[requestKey]*record
@@ -157,6 +158,7 @@ func (t *table) holder(p Principal) *holder {
 // add puts r in at now. If fresh, nobody has any of its addresses at any time.
 func (t *table) add(r *record, now instant, fresh bool) {
 	for s := range r.spans {
+		s = t.fold(s)
 		t.take(s)
 		if fresh {
 			t.cells.put(cell{s, r, nil})
@@ -229,7 +231,7 @@ func (t *table) vacate(r *record) {
 	next := t.scratch.records[:0]
 	empty := t.scratch.spans[:0]
 	for s := range r.spans {
-		for c := range t.cellsIn(s) {
+		for c := range t.cellsIn(t.fold(s)) {
 			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
 				next = append(next, c.at(i+1))
 			}
@@ -281,7 +283,7 @@ func (t *table) restart(r *record, now, start, end instant) {
 func (t *table) gapBefore(r *record) instant {
 	from := never
 	for s := range r.spans {
-		for c := range t.cellsIn(s) {
+		for c := range t.cellsIn(t.fold(s)) {
 			switch i := c.position(r); {
 			case i == 0:
 				return longAgo
@@ -307,7 +309,7 @@ func (t *table) regap(r *record) {
 func (t *table) regapAfter(r *record) {
 	next := t.scratch.records[:0]
 	for s := range r.spans {
-		for c := range t.cellsIn(s) {
+		for c := range t.cellsIn(t.fold(s)) {
 			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
 				next = append(next, c.at(i+1))
 			}

@@ -75,9 +75,9 @@ func (s *search) hide(p pick, out bool) {
 		return
 	}
 	if out {
-		s.t.take(p.span)
+		s.t.take(s.t.fold(p.span))
 	} else {
-		s.t.give(p.span)
+		s.t.give(s.t.fold(p.span))
 	}
 }
 
@@ -96,7 +96,7 @@ func (s *search) blocks(src *source) {
 		}
 		run := spanOf(scope.RangeOf(p)).head(s.left)
 		s.pick(run, src)
-		s.t.take(run)
+		s.t.take(s.t.fold(run))
 		if s.left > 0 {
 			host = min(host, bits.Len(uint(s.left-1)))
 		}

@@ -52,8 +52,14 @@ func (p *Pool) Usage(ctx context.Context, id scope.ID, at time.Time) ([]Usage, e
 		u := &list[i]
 		u.Free = u.Size
 		for r := range u.Addrs.Ranges() {
-			if err := p.count(ctx, spanOf(r), t, u); err != nil {
-				return nil, err
+			runs := []span{spanOf(r)}
+			if p.t.link {
+				runs = linkRuns(runs)
+			}
+			for _, run := range runs {
+				if err := p.count(ctx, p.t.fold(run), t, u); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -184,7 +190,7 @@ func (p *Pool) listSome(f Filter, may func(*record) bool, batch []listed, next *
 		}
 		for i := range c.len() {
 			r := c.at(i)
-			if r.span.first != c.first || !r.live(now) || !may(r) {
+			if p.t.fold(r.span).first != c.first || !r.live(now) || !may(r) {
 				continue
 			}
 			if l := r.lease(); f.Match(l) {
