@@ -172,7 +172,7 @@ func (p *Pool) batch() (batch []*op, writes []Write) {
 		for _, page := range o.pages {
 			add(pageKey(page), nil)
 		}
-		value := appendName(nil, &name{p.latest, o.rec.stored.serial, o.rec.gone, o.pages})
+		value := encodeName(&name{p.latest, o.rec.stored.serial, o.rec.gone, o.pages})
 		o.first = value
 		for _, k := range o.names {
 			add(k, value)
@@ -181,7 +181,7 @@ func (p *Pool) batch() (batch []*op, writes []Write) {
 	for i, w := range writes {
 		if w.Value == nil {
 			page, _ := pageOfKey(w.Key)
-			writes[i].Value = appendPage(nil, p.latest, p.t.inPage(page, p.latest))
+			writes[i].Value = encodePage(p.latest, p.t.inPage(page, p.latest))
 		}
 	}
 	return batch, writes

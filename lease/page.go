@@ -112,13 +112,18 @@ type name struct {
 	pages  []number
 }
 
-func appendName(b []byte, n *name) []byte {
-	b = appendHead(b, n.latest)
+func encodeName(n *name) []byte {
+	b := appendHead(nil, n.latest)
 	b = append(b, n.serial[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(n.gone))
 	for _, p := range n.pages {
 		b = appendNumber(b, p)
 	}
+	return appendChecksum(b)
+}
+
+// appendChecksum appends the checksum of all of b.
+func appendChecksum(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 }
 
@@ -143,14 +148,13 @@ func consumeChecked(b []byte) (instant, []byte, error) {
 	return consumeHead(b[:len(b)-4])
 }
 
-// appendPage appends the value of a page that holds the records.
-func appendPage(b []byte, latest instant, records []*record) []byte {
-	start := len(b)
-	b = appendHead(b, latest)
+// encodePage returns the value of a page that holds the records.
+func encodePage(latest instant, records []*record) []byte {
+	b := appendHead(nil, latest)
 	for _, r := range records {
 		b = appendRecord(b, r)
 	}
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[start:]))
+	return appendChecksum(b)
 }
 
 func appendRecord(b []byte, r *record) []byte {
