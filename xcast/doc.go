@@ -20,7 +20,7 @@
 //     semi-permeable tunnels (11.3), relaying hosts (11.4) and the special
 //     address of a few routers in a large network (11.5).
 //   - [Prober] finds out which neighbours speak Xcast (11.2).
-//   - [Datagram] and [Split] build what a sender sends.
+//   - [Datagram] builds what a sender sends, in several packets if need be.
 //   - [IPv4] and [IPv6] are views of IP headers, [Checksum] and
 //     [UpdateChecksum] the arithmetic of RFC 1071 and RFC 1624.
 //
