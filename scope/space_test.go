@@ -84,9 +84,9 @@ func TestSpaceModel(t *testing.T) {
 // TestSpaceLarge does the same with trees of four levels and compares at the
 // end.
 func TestSpaceLarge(t *testing.T) {
-	for seed := range uint64(seeds(7)) {
+	for seed := range uint64(seeds(4)) {
 		rnd := rand.New(rand.NewPCG(seed, 8))
-		w := newWorld(int(seed)%7, 1<<17, 64)
+		w := newWorld(int(seed*4+2)%7, 1<<17, 64)
 		t.Run(fmt.Sprintf("seed %d from %v", seed, w.first(0)), func(t *testing.T) {
 			s := &Space{}
 			s.CountPrefixes(0)
@@ -222,6 +222,14 @@ func (w *world) compare(t *testing.T, rnd *rand.Rand, s *Space) {
 			t.Fatalf("range %d is %v, want %v", k, r, want)
 		}
 		k++
+	}
+	if len(runs) > 0 { // take the first run and give it back
+		first := runs[0]
+		r, ok := s.TakeFirst(U128(uint64(first.n) * w.stride))
+		if want := w.units(first.first, first.first+first.n-1); !ok || !w.is4 && r.Size() != want.Size() || s.Overlaps(r) ||
+			r.First() != want.First() || s.Len() != len(runs)-1 || s.Add(r) != nil {
+			t.Fatalf("took %v, %v, want %v", r, ok, want)
+		}
 	}
 	for range 5 {
 		w.compareAddr(t, rnd, s, free)

@@ -80,17 +80,27 @@ func (s *Space) FirstFit(n Uint128) (Range, bool) {
 	length := n.dec()
 	switch {
 	case n.IsZero():
-	case s.is4:
-		if length.Hi == 0 && length.Lo <= uint64(max32) {
-			if first, ok := s.low.firstFit(uint32(length.Lo)); ok {
-				return Range{addr4(first), addr4(first + uint32(length.Lo))}, true
-			}
-		}
 	case s.wide != nil:
-		first, ok := s.wide.firstFit(length)
+		f, ok := s.wide.firstFit(length)
+		return s.fit(f.first, length, ok)
+	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
+		f, ok := s.low.firstFit(uint32(length.Lo))
+		return s.fit(s.lift(f.first), length, ok)
+	}
+	return Range{}, false
+}
+
+// TakeFirst is [Space.FirstFit] and [Space.Take] in one step: it makes the
+// addresses used.
+func (s *Space) TakeFirst(n Uint128) (Range, bool) {
+	length := n.dec()
+	switch {
+	case n.IsZero():
+	case s.wide != nil:
+		first, ok := s.wide.takeFirst(length)
 		return s.fit(first, length, ok)
 	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
-		first, ok := s.low.firstFit(uint32(length.Lo))
+		first, ok := s.low.takeFirst(uint32(length.Lo))
 		return s.fit(s.lift(first), length, ok)
 	}
 	return Range{}, false

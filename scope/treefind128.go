@@ -159,10 +159,17 @@ func (t *tree128) addBlocks(l *leaf128, k int, n sum128) {
 	}
 }
 
-// firstFit returns the first number of the first span whose last-first is
-// length or more. The bounds it finds too high it lowers: a span that is cut
-// leaves them as they are, so every miss here pays for a cut.
-func (t *tree128) firstFit(length key128) (key128, bool) {
+// A fit is a span found to be long enough.
+type fit128 struct {
+	l     *leaf128
+	i     int // its index in l, if l is a list
+	first key128
+}
+
+// firstFit returns the first span whose last-first is length or more. The
+// bounds it finds too high it lowers: a span that is cut leaves them as they
+// are, so every miss here pays for a cut.
+func (t *tree128) firstFit(length key128) (fit128, bool) {
 	if length == min128 || t.top == nil { // any span will do
 		l := t.only
 		for p := t.top; p != nil; {
@@ -177,42 +184,51 @@ func (t *tree128) firstFit(length key128) (key128, bool) {
 	return t.top.firstFit(length)
 }
 
-func (p *inner128) firstFit(length key128) (key128, bool) {
+func (p *inner128) firstFit(length key128) (fit128, bool) {
 	for i := range p.n {
 		if lt128(p.bound[i], length) {
 			continue
 		}
 		if p.kid != nil {
-			if x, ok := p.kid[i].firstFit(length); ok {
-				return x, true
+			if f, ok := p.kid[i].firstFit(length); ok {
+				return f, true
 			}
 			p.bound[i], _ = p.kid[i].totals()
 		} else {
-			if x, ok := p.leaf[i].firstFit(length); ok {
-				return x, true
+			if f, ok := p.leaf[i].firstFit(length); ok {
+				return f, true
 			}
 			p.bound[i], _ = p.leaf[i].totals()
 			p.leaf[i].bound = p.bound[i]
 		}
 	}
-	return min128, false
+	return fit128{}, false
 }
 
-func (l *leaf128) firstFit(length key128) (key128, bool) {
+func (l *leaf128) firstFit(length key128) (fit128, bool) {
 	if !l.dense {
 		for i := range l.n {
 			if r := l.r[i&low5]; !lt128(sub128(r.last, r.first), length) {
-				return r.first, true
+				return fit128{l, int(i), r.first}, true
 			}
 		}
-		return min128, false
+		return fit128{}, false
 	}
 	for r := range l.spans {
 		if !lt128(sub128(r.last, r.first), length) {
-			return r.first, true
+			return fit128{l, 0, r.first}, true
 		}
 	}
-	return min128, false
+	return fit128{}, false
+}
+
+// takeFirst removes as many numbers from where firstFit finds them.
+func (t *tree128) takeFirst(length key128) (key128, bool) {
+	f, ok := t.firstFit(length)
+	if ok {
+		t.cut(f.l, f.i, f.first, add128(f.first, length))
+	}
+	return f.first, ok
 }
 
 // bestFit returns the first number of the shortest span whose last-first is

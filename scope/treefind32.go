@@ -157,10 +157,17 @@ func (t *tree32) addBlocks(l *leaf32, k int, n sum32) {
 	}
 }
 
-// firstFit returns the first number of the first span whose last-first is
-// length or more. The bounds it finds too high it lowers: a span that is cut
-// leaves them as they are, so every miss here pays for a cut.
-func (t *tree32) firstFit(length key32) (key32, bool) {
+// A fit is a span found to be long enough.
+type fit32 struct {
+	l     *leaf32
+	i     int // its index in l, if l is a list
+	first key32
+}
+
+// firstFit returns the first span whose last-first is length or more. The
+// bounds it finds too high it lowers: a span that is cut leaves them as they
+// are, so every miss here pays for a cut.
+func (t *tree32) firstFit(length key32) (fit32, bool) {
 	if length == min32 || t.top == nil { // any span will do
 		l := t.only
 		for p := t.top; p != nil; {
@@ -175,42 +182,51 @@ func (t *tree32) firstFit(length key32) (key32, bool) {
 	return t.top.firstFit(length)
 }
 
-func (p *inner32) firstFit(length key32) (key32, bool) {
+func (p *inner32) firstFit(length key32) (fit32, bool) {
 	for i := range p.n {
 		if lt32(p.bound[i], length) {
 			continue
 		}
 		if p.kid != nil {
-			if x, ok := p.kid[i].firstFit(length); ok {
-				return x, true
+			if f, ok := p.kid[i].firstFit(length); ok {
+				return f, true
 			}
 			p.bound[i], _ = p.kid[i].totals()
 		} else {
-			if x, ok := p.leaf[i].firstFit(length); ok {
-				return x, true
+			if f, ok := p.leaf[i].firstFit(length); ok {
+				return f, true
 			}
 			p.bound[i], _ = p.leaf[i].totals()
 			p.leaf[i].bound = p.bound[i]
 		}
 	}
-	return min32, false
+	return fit32{}, false
 }
 
-func (l *leaf32) firstFit(length key32) (key32, bool) {
+func (l *leaf32) firstFit(length key32) (fit32, bool) {
 	if !l.dense {
 		for i := range l.n {
 			if r := l.r[i&low5]; !lt32(sub32(r.last, r.first), length) {
-				return r.first, true
+				return fit32{l, int(i), r.first}, true
 			}
 		}
-		return min32, false
+		return fit32{}, false
 	}
 	for r := range l.spans {
 		if !lt32(sub32(r.last, r.first), length) {
-			return r.first, true
+			return fit32{l, 0, r.first}, true
 		}
 	}
-	return min32, false
+	return fit32{}, false
+}
+
+// takeFirst removes as many numbers from where firstFit finds them.
+func (t *tree32) takeFirst(length key32) (key32, bool) {
+	f, ok := t.firstFit(length)
+	if ok {
+		t.cut(f.l, f.i, f.first, add32(f.first, length))
+	}
+	return f.first, ok
 }
 
 // bestFit returns the first number of the shortest span whose last-first is

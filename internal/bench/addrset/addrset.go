@@ -32,8 +32,12 @@ type Row struct {
 // Passes is how often each row is measured.
 var Passes = 9
 
-// budget is the least time one side of one pass runs.
-const budget = 5 * time.Millisecond
+// A pass takes the shortest of so many slices of about this length: what else
+// runs on the machine only ever adds to them.
+const (
+	sliceCount = 15
+	slice      = 700 * time.Microsecond
+)
 
 // Run measures all rows and prints them as a table.
 func Run(w io.Writer) {
@@ -68,7 +72,7 @@ func compare(what, peer string, target float64, ours, theirs func(n int)) Row {
 	r := Row{What: what, Peer: peer, Target: target, Allocs: allocs(ours)}
 	var ratios, a, b []float64
 	for range Passes {
-		x, y := best(ours), best(theirs)
+		x, y := perOp(ours), perOp(theirs)
 		ratios, a, b = append(ratios, x/y), append(a, x), append(b, y)
 	}
 	r.Low, r.Ratio, r.High = quartiles(ratios)
@@ -77,21 +81,30 @@ func compare(what, peer string, target float64, ours, theirs func(n int)) Row {
 	return r
 }
 
-// best returns what one operation of f takes at its best of three: the other
-// tenants of a machine only ever add to it.
-func best(f func(n int)) float64 { return min(perOp(f), perOp(f), perOp(f)) }
-
 // perOp returns the nanoseconds one operation of f takes.
 func perOp(f func(n int)) float64 {
-	for n := 1; ; {
-		start := time.Now()
-		f(n)
-		d := time.Since(start)
-		if d >= budget || n >= 1<<26 {
-			return float64(d.Nanoseconds()) / float64(n)
+	n, least := 1, time.Duration(0)
+	for { // how many operations make a slice
+		least = elapsed(f, n)
+		if least >= slice || n >= 1<<26 {
+			break
 		}
-		n = max(n*2, int(1.2*float64(n)*float64(budget)/float64(d+1)))
+		n = max(n*2, int(1.2*float64(n)*float64(slice)/float64(least+1)))
 	}
+	repeat := sliceCount
+	if least > 20*slice { // a slow one: it has no short slices
+		repeat = 1
+	}
+	for range repeat {
+		least = min(least, elapsed(f, n))
+	}
+	return float64(least.Nanoseconds()) / float64(n)
+}
+
+func elapsed(f func(n int), n int) time.Duration {
+	start := time.Now()
+	f(n)
+	return time.Since(start)
 }
 
 // allocs returns the allocations of one operation after a warm-up.

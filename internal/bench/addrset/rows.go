@@ -201,8 +201,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 		}))
 		put(compare("find, take and give one address (first fit)"+size, "netipx RemoveFreePrefix(32)", 2e-6, func(n int) {
 			for range n {
-				r, _ := w.space.FirstFit(scope.U128(1))
-				w.space.Take(r)
+				r, _ := w.space.TakeFirst(scope.U128(1))
 				w.space.Add(r)
 			}
 		}, func(n int) {
@@ -308,8 +307,7 @@ func full() iter.Seq[Row] {
 		}
 		first := compare("find, take and give one address, 99.9 % full (first)", "tree64 floor", 4, func(n int) {
 			for range n {
-				r, _ := space.FirstFit(scope.U128(1))
-				space.Take(r)
+				r, _ := space.TakeFirst(scope.U128(1))
 				space.Add(r)
 			}
 		}, func(n int) {
@@ -347,8 +345,7 @@ func full() iter.Seq[Row] {
 		churn := func(space *scope.Space) func(int) {
 			return func(n int) {
 				for range n {
-					r, _ := space.FirstFit(scope.U128(1))
-					space.Take(r)
+					r, _ := space.TakeFirst(scope.U128(1))
 					space.Add(r)
 				}
 			}
