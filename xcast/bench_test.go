@@ -137,3 +137,30 @@ func BenchmarkX2U(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkTemplate prepares a datagram; BenchmarkAppendPacket makes a packet
+// with 200 octets of it, which is all that a second payload costs.
+func BenchmarkTemplate(b *testing.B) {
+	eachSize(b, func(b *testing.B, f xcast.Family, n int) {
+		d := datagram(f, n)
+		for b.Loop() {
+			if _, err := d.Template(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkAppendPacket(b *testing.B) {
+	eachSize(b, func(b *testing.B, f xcast.Family, n int) {
+		d := datagram(f, n)
+		t, err := d.Template()
+		if err != nil {
+			b.Fatal(err)
+		}
+		payload, buf := make([]byte, 200), make([]byte, 0, 4096)
+		for b.Loop() {
+			buf, _ = t.AppendPacket(buf[:0], payload, 1)
+		}
+	})
+}
