@@ -156,3 +156,23 @@ func (l Lease) LogValue() slog.Value {
 	}
 	return slog.GroupValue(attrs...)
 }
+
+// ScopeName returns the name of a scope in a language (RFC 2771 section 3.5):
+// the one with that very tag, without regard to case; otherwise the default
+// name; otherwise its only name if it has one; otherwise none. For a list of
+// preferred languages use the method Lookup of the scope's Names. The error is
+// [ErrScope] for the zero Scope.
+func ScopeName(s scope.Scope, tag string) (scope.Name, error) {
+	if !s.Range.IsValid() {
+		return scope.Name{}, &Error{Op: "name of scope", Param: ParamScope, Want: "a scope", Err: ErrScope}
+	}
+	if n, ok := s.Names.Name(tag); ok {
+		return n, nil
+	}
+	n, ok := s.Names.Lookup() // the default
+	if !ok && s.Names.Len() == 1 {
+		for n = range s.Names.All() {
+		}
+	}
+	return n, nil
+}
