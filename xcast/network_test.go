@@ -104,7 +104,7 @@ func checkDatagram(t rapid.TB, b []byte, payload string) {
 // TestNetworks sends through random networks: trees with extra links, any mix
 // of Xcast routers, ordinary routers, policies and tunnels, X = 0. Every
 // destination receives the payload exactly once, no link carries more copies
-// than with unicast, and a receiver gets plain UDP. Property 5 of the sheet.
+// than with unicast, and a receiver gets plain UDP.
 // MALLOC_SEEDS sets how many networks are tried.
 func TestNetworks(t *testing.T) {
 	seeds := 2000
