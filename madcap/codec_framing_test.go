@@ -249,3 +249,26 @@ func TestRawOptions(t *testing.T) {
 		break // a caller may stop early
 	}
 }
+
+// TestNoRoomBehind sees that an append to a value that aliases the datagram
+// cannot run into the next one.
+func TestNoRoomBehind(t *testing.T) {
+	for _, g := range goldens() {
+		var m madcap.Message
+		checkError(t, m.Decode(packet(t, g.name)), nil)
+		values := [][]byte{m.LeaseIdentifier, m.ServerIdentifier.Opaque, m.RequestedLanguage.Value, m.Error.Value.Extra}
+		for _, o := range m.Unknown {
+			values = append(values, o.Value)
+		}
+		for _, z := range m.ScopeList.Value {
+			for _, name := range z.Names {
+				values = append(values, name.Tag, name.Text)
+			}
+		}
+		for _, v := range values {
+			if cap(v) != len(v) {
+				t.Errorf("%s: %x has room for %d octets more", g.name, v, cap(v)-len(v))
+			}
+		}
+	}
+}
