@@ -273,9 +273,9 @@ func (n *Node) allocate(p *pending) {
 	got.Type = PrefixInUse
 	var older []Holding
 	for _, h := range n.holdings(p.sp, p.level) {
-		if h.Prefix.Covers(c.Prefix) && h.Timestamp <= c.Timestamp {
+		if h.Prefix.Covers(c.Prefix) && h.Timestamp <= c.Timestamp && (p.renews || !h.Deprecated) {
 			// A renewal keeps what the prefix defends itself with and only ends
-			// later (decision MASC-D-39).
+			// later (decision MASC-D-39). One that was to end is claimed anew.
 			got.Timestamp = min(got.Timestamp, h.Timestamp)
 		}
 		older = append(older, h)

@@ -230,7 +230,8 @@ func (n *Node) demand(sp *space, l level) Demand {
 		}
 		n.sample(sp, in)
 		d.InUse = in
-		d.Want = Predict(sp.samples, n.now.Add(n.cfg.Waiting)) + hints + sp.claimers[using].unmet
+		// Children that begin claim much at once: that is no trend.
+		d.Want = min(Predict(sp.samples, n.now.Add(n.cfg.Waiting)), 1.1*in) + hints + sp.claimers[using].unmet
 		d.Used = func(p Prefix) float64 {
 			sum := 0.0
 			for _, q := range used {

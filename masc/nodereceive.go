@@ -466,7 +466,11 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 		n.keep(sp, from, &inUse, parent, to)
 		d = n.cache.domains[c.Domain]
 	}
-	if e := d.find(&managed); e == nil || newer(&managed, &e.claim) {
+	e := d.find(&managed)
+	if e != nil && e.claim.Timestamp == managed.Timestamp && e.claim.Deprecated {
+		managed.Deprecated = true // a renewal that was under way does not bring it back
+	}
+	if e == nil || newer(&managed, &e.claim) {
 		n.keep(sp, from, &managed, parent, toInternal|toChildren)
 	}
 	n.retire(&inUse)

@@ -77,6 +77,11 @@ func (s SamplePolicy) Grow(v *View) Plan {
 	if pending > 0 {
 		return Plan{} // a claim that will change what can be done is under way
 	}
+	for _, h := range own { // too many to claim another one: grow whatever it costs
+		if d, ok := Double(h.Prefix, parents, v.Others); ok && d.Size()-h.Prefix.Size() >= v.Demand.Block {
+			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
+		}
+	}
 	return v.anywhere(PlanReplace, max(want, v.Demand.Block))
 }
 
@@ -104,7 +109,8 @@ func (v *View) anywhere(kind PlanKind, size float64) Plan {
 
 // Renew claims a prefix again while it is needed (sections 17.1.5 and 17.1.6):
 // not if it is empty and the others suffice; only its busier half if the domain
-// uses too little and the rest suffices.
+// uses too little, the rest suffices, and next to nothing of the other half is
+// in use, as it would have to move.
 func (s SamplePolicy) Renew(v *View, h Holding) Plan {
 	s = s.defaults()
 	have := 0.0
@@ -116,11 +122,17 @@ func (s SamplePolicy) Renew(v *View, h Holding) Plan {
 	use, want := v.Demand.InUse, max(v.Demand.InUse, v.Demand.Want)
 	size := h.Prefix.Size()
 	again := Plan{Kind: PlanExpand, Prefix: h.Prefix, Lifetime: v.Demand.Lifetime}
-	switch {
-	case v.Demand.Used(h.Prefix) == 0 && fits(want, have-size, s.High):
+	if v.Demand.Used(h.Prefix) == 0 && fits(want, have-size, s.High) {
 		return Plan{}
-	case size > s.LeastSize && h.Prefix.IsContiguous() && use/have < s.Low && fits(want, have-size/2, s.High):
-		again.Prefix = h.Prefix.half(v.Demand.Used(h.Prefix.half(true)) > v.Demand.Used(h.Prefix.half(false)))
+	}
+	if size > s.LeastSize && h.Prefix.IsContiguous() && use/have < s.Low && fits(want, have-size/2, s.High) {
+		low, high := h.Prefix.half(false), h.Prefix.half(true)
+		if v.Demand.Used(high) > v.Demand.Used(low) {
+			low, high = high, low
+		}
+		if v.Demand.Used(high) <= size/16 {
+			again.Prefix = low
+		}
 	}
 	return again
 }
