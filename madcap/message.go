@@ -60,7 +60,8 @@ type Message struct {
 	// Order lists the codes of the options in the order they were received and
 	// will be written. Options it does not name follow in an order of this
 	// package's choosing, and names of absent options are skipped; so a message
-	// built by hand can leave it empty.
+	// built by hand can leave it empty. Those in Unknown keep their order among
+	// themselves.
 	Order []OptionCode
 }
 
