@@ -77,56 +77,72 @@ func (s *Space) all() bool { return s.wide != nil && s.wide.spans == 1 && s.wide
 // FirstFit returns n free addresses in a row, without regard to alignment:
 // the first n of the first free range that has as many. None if n is 0.
 func (s *Space) FirstFit(n Uint128) (Range, bool) {
-	length := n.dec()
+	length, ok := s.length(n)
 	switch {
-	case n.IsZero():
+	case !ok:
+		return Range{}, false
 	case s.wide != nil:
 		f, ok := s.wide.firstFit(length)
-		return s.fit(f.first, length, ok)
-	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
-		f, ok := s.low.firstFit(uint32(length.Lo))
-		return s.fit(s.lift(f.first), length, ok)
+		return s.fit6(f.first, length, ok)
 	}
-	return Range{}, false
+	f, ok := s.low.firstFit(uint32(length.Lo))
+	return s.fit(f.first, uint32(length.Lo), ok)
 }
 
 // TakeFirst is [Space.FirstFit] and [Space.Take] in one step: it makes the
 // addresses used.
 func (s *Space) TakeFirst(n Uint128) (Range, bool) {
-	length := n.dec()
+	length, ok := s.length(n)
 	switch {
-	case n.IsZero():
+	case !ok:
+		return Range{}, false
 	case s.wide != nil:
 		first, ok := s.wide.takeFirst(length)
-		return s.fit(first, length, ok)
-	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
-		first, ok := s.low.takeFirst(uint32(length.Lo))
-		return s.fit(s.lift(first), length, ok)
+		return s.fit6(first, length, ok)
 	}
-	return Range{}, false
+	first, ok := s.low.takeFirst(uint32(length.Lo))
+	return s.fit(first, uint32(length.Lo), ok)
 }
 
 // BestFit is [Space.FirstFit] in the smallest free range that has n addresses,
 // the lowest one among equals.
 func (s *Space) BestFit(n Uint128) (Range, bool) {
-	length := n.dec()
+	length, ok := s.length(n)
 	switch {
-	case n.IsZero():
+	case !ok:
+		return Range{}, false
 	case s.wide != nil:
 		first, ok := s.wide.bestFit(length)
-		return s.fit(first, length, ok)
-	case s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32):
-		first, ok := s.low.bestFit(uint32(length.Lo))
-		return s.fit(s.lift(first), length, ok)
+		return s.fit6(first, length, ok)
 	}
-	return Range{}, false
+	first, ok := s.low.bestFit(uint32(length.Lo))
+	return s.fit(first, uint32(length.Lo), ok)
 }
 
-func (s *Space) fit(first, length Uint128, ok bool) (Range, bool) {
+// length returns n-1, which a tree can say, and whether n addresses in a row
+// are possible at all.
+func (s *Space) length(n Uint128) (Uint128, bool) {
+	length := n.dec()
+	return length, !n.IsZero() && (s.wide != nil || s.low != nil && length.Hi == 0 && length.Lo <= uint64(max32))
+}
+
+// fit makes a range of what a narrow tree found.
+func (s *Space) fit(first, length uint32, ok bool) (Range, bool) {
+	switch {
+	case !ok:
+		return Range{}, false
+	case s.is4:
+		return Range{addr4(first), addr4(first + length)}, true
+	}
+	return s.fit6(s.lift(first), U128(uint64(length)), ok)
+}
+
+// fit6 makes a range of IPv6 addresses.
+func (s *Space) fit6(first, length Uint128, ok bool) (Range, bool) {
 	if !ok {
 		return Range{}, false
 	}
-	return span{first, first.Add(length)}.toRange(s.is4), true
+	return span{first, first.Add(length)}.toRange(false), true
 }
 
 // CountPrefixes returns the number of free prefixes of a length in bits: those

@@ -84,8 +84,8 @@ func (p *inner128) find(x key128) int {
 
 // leafOf returns the leaf that answers for x.
 func (t *tree128) leafOf(x key128) *leaf128 {
-	if i := hint128(sub128(x, t.hintFirst), t.hintShift); i < uint64(len(t.hints)) {
-		if l := t.hints[i]; l != nil && !lt128(x, l.lo) && !lt128(l.hi, x) {
+	if len(t.hints) > 0 {
+		if l := t.hints[t.hint(x)]; l != nil && !lt128(x, l.lo) && !lt128(l.hi, x) {
 			return l
 		}
 	}
@@ -95,16 +95,25 @@ func (t *tree128) leafOf(x key128) *leaf128 {
 // leafToEdit is leafOf for operations that change the tree anyway: it also
 // learns hints.
 func (t *tree128) leafToEdit(x key128) *leaf128 {
-	i := hint128(sub128(x, t.hintFirst), t.hintShift)
-	if i >= uint64(len(t.hints)) {
+	if len(t.hints) == 0 {
 		return t.descend(x)
 	}
+	i := t.hint(x)
 	l := t.hints[i]
 	if l == nil || lt128(x, l.lo) || lt128(l.hi, x) {
 		l = t.descend(x)
 		t.hints[i] = l
 	}
 	return l
+}
+
+// hint returns which hint is for x. Those at the ends are for all numbers
+// further out too.
+func (t *tree128) hint(x key128) uint64 {
+	if lt128(x, t.hintFirst) {
+		return 0
+	}
+	return min(hint128(sub128(x, t.hintFirst), t.hintShift), uint64(len(t.hints)-1))
 }
 
 func (t *tree128) descend(x key128) *leaf128 {

@@ -82,8 +82,8 @@ func (p *inner32) find(x key32) int {
 
 // leafOf returns the leaf that answers for x.
 func (t *tree32) leafOf(x key32) *leaf32 {
-	if i := hint32(sub32(x, t.hintFirst), t.hintShift); i < uint64(len(t.hints)) {
-		if l := t.hints[i]; l != nil && !lt32(x, l.lo) && !lt32(l.hi, x) {
+	if len(t.hints) > 0 {
+		if l := t.hints[t.hint(x)]; l != nil && !lt32(x, l.lo) && !lt32(l.hi, x) {
 			return l
 		}
 	}
@@ -93,16 +93,25 @@ func (t *tree32) leafOf(x key32) *leaf32 {
 // leafToEdit is leafOf for operations that change the tree anyway: it also
 // learns hints.
 func (t *tree32) leafToEdit(x key32) *leaf32 {
-	i := hint32(sub32(x, t.hintFirst), t.hintShift)
-	if i >= uint64(len(t.hints)) {
+	if len(t.hints) == 0 {
 		return t.descend(x)
 	}
+	i := t.hint(x)
 	l := t.hints[i]
 	if l == nil || lt32(x, l.lo) || lt32(l.hi, x) {
 		l = t.descend(x)
 		t.hints[i] = l
 	}
 	return l
+}
+
+// hint returns which hint is for x. Those at the ends are for all numbers
+// further out too.
+func (t *tree32) hint(x key32) uint64 {
+	if lt32(x, t.hintFirst) {
+		return 0
+	}
+	return min(hint32(sub32(x, t.hintFirst), t.hintShift), uint64(len(t.hints)-1))
 }
 
 func (t *tree32) descend(x key32) *leaf32 {

@@ -206,7 +206,9 @@ func numberAddr(u Uint128, is4 bool) netip.Addr {
 }
 
 func addr4(n uint32) netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], n)
+	return netip.AddrFrom4(b)
 }
 
 // width returns the number of bits of an address of the family.

@@ -13,7 +13,8 @@ const DefaultTTL = 255
 const LocalTTL = 16
 
 // IPv4LinkLocal returns 224.0.0.0/24: addresses that are never forwarded off
-// a link (RFC 5771 section 4). Nothing in it is for dynamic allocation.
+// a link (RFC 5771 section 4), so that a TTL of 1 suffices. Nothing in it is
+// for dynamic allocation.
 func IPv4LinkLocal() Scope {
 	return known(MustRange("224.0.0.0", "224.0.0.255"), 1, false, "Link-Local")
 }
@@ -47,7 +48,8 @@ func IPv4Global() Scope {
 // range ff0s::/16 of RFC 2730 section 2.10 and RFC 2776, with every flag 0.
 // Scop values are 0..15; of a larger number the low four bits count. The
 // names are those of RFC 7346, except that 3 and 6 have their MALLOC names,
-// Local and Allocation. Only the global scope (14) is divisible.
+// Local and Allocation. Only the global scope (14) is divisible; the TTL is 1
+// up to link-local (2) and 255 above.
 func IPv6(scop uint8) Scope {
 	scop &= 15
 	r := RangeOf(netip.PrefixFrom(netip.AddrFrom16([16]byte{0xff, scop}), 16))
