@@ -123,9 +123,12 @@ type Node struct {
 	stale    bool      // deadline must be computed anew
 	turn     time.Time // when what Allotments returns changes by itself
 
-	children    int   // entries of child domains in the cache
-	parentUntil int64 // when the last claim of a child seen is over
-	settled     int64 // when a node that started without a Snapshot knows enough; -1 before the first call
+	guard       []Prefix // own PREFIX_IN_USE of both levels, perhaps some that are over
+	guarded     bool     // guard is as the cache
+	clashed     bool     // something of somebody else may overlap what is owned
+	children    int      // entries of child domains in the cache
+	parentUntil int64    // when the last claim of a child seen is over
+	settled     int64    // when a node that started without a Snapshot knows enough; -1 before the first call
 	stats       NodeStats
 
 	queue []Effect
@@ -356,8 +359,9 @@ func (n *Node) Advance(now time.Time) {
 	n.begin(now)
 	n.stale = true
 	n.sweep()
-	for _, p := range slices.Clone(n.pending) {
-		if p.at.After(now) || !slices.Contains(n.pending, p) {
+	for i := 0; i < len(n.pending); i++ {
+		p := n.pending[i]
+		if p.at.After(now) {
 			continue
 		}
 		if p.waiting {
@@ -365,6 +369,7 @@ func (n *Node) Advance(now time.Time) {
 		} else {
 			n.originate(p)
 		}
+		i = -1 // the list may be another one
 	}
 	if !n.turn.IsZero() && !n.turn.After(now) {
 		n.changed = true

@@ -592,7 +592,7 @@ type viewer struct{ seen *[]masc.Prefix }
 
 func (v viewer) Grow(w *masc.View) masc.Plan {
 	if len(w.Parents) > 0 && w.Parents[0].Domain != masc.NumberID(100) {
-		*v.seen = slices.Clone(w.Others)
+		*v.seen = slices.Clone(w.Others())
 	}
 	return masc.Plan{}
 }

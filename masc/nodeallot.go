@@ -64,7 +64,7 @@ func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
 // beats, so that they are not used again when the WITHDRAW of a clash ends
 // (section 12.4).
 func (n *Node) contested(l level, h Holding, dst []Prefix) []Prefix {
-	if n.cfg.ManualClashes {
+	if n.cfg.ManualClashes || !n.clashed {
 		return dst
 	}
 	mine := Claim{Type: PrefixInUse, Timestamp: h.Timestamp, Node: h.Node}

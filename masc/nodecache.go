@@ -91,7 +91,7 @@ func (c *cache) put(e entry) (at *entry, fresh bool) {
 		e.from = old.from // who is charged for it
 		*old = e
 	}
-	when := e.claim.expiry() + c.skew
+	when := c.forgettable(&e.claim)
 	switch {
 	case d.place < 0:
 		d.sweep = when
@@ -101,6 +101,13 @@ func (c *cache) put(e entry) (at *entry, fresh bool) {
 		heap.Fix(&c.sweeps, d.place)
 	}
 	return old, fresh
+}
+
+// forgettable returns when a claim is to be forgotten: a little after it has
+// ceased to mean anything, so that many are forgotten at once.
+func (c *cache) forgettable(claim *Claim) int64 {
+	const step = 6 * 60 * 60
+	return (claim.expiry()+c.skew)/step*step + step
 }
 
 // forget removes what can be forgotten of the domain whose time has come, and
@@ -113,7 +120,7 @@ func (c *cache) forget(now int64, gone func(*entry)) bool {
 	kept := d.entries[:0]
 	next := int64(1<<62 - 1)
 	for i := range d.entries {
-		if when := d.entries[i].claim.expiry() + c.skew; when > now {
+		if when := c.forgettable(&d.entries[i].claim); when > now {
 			kept = append(kept, d.entries[i])
 			next = min(next, when)
 		} else {

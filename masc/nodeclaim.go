@@ -115,18 +115,19 @@ func (n *Node) contest(from PeerID, c *Claim) {
 		}
 	}
 	own := n.cache.domains[n.cfg.Domain]
-	if own == nil || c.Domain == n.cfg.Domain {
+	if own == nil || c.Domain == n.cfg.Domain || !n.guards(c.Prefix) {
 		return
 	}
 	for i := 0; i < len(own.entries); i++ {
 		e := &own.entries[i]
-		if e.claim.Type != PrefixInUse || levelOf(e.claim.Role) != levelOf(c.Role) || !e.live(n.sec) || !e.claim.Prefix.Overlaps(c.Prefix) {
+		if e.claim.Type != PrefixInUse || levelOf(e.claim.Role) != levelOf(c.Role) || !e.live(n.sec) || own.gaveUp(e, c.Prefix, n.sec) {
 			continue
 		}
 		if c.Type != PrefixInUse {
 			n.defend(from, &e.claim)
 			continue
 		}
+		n.clashed = true
 		n.stats.Clashes++
 		w, lost := ResolveClash(*c, e.claim)
 		switch {
@@ -141,6 +142,35 @@ func (n *Node) contest(from PeerID, c *Claim) {
 			n.withdrawOwn(n.spaceOf(w.Prefix), &w) // may move own.entries
 		}
 	}
+}
+
+// gaveUp reports whether p and the prefix of e have nothing in common, or only
+// what the domain has withdrawn since it won it.
+func (d *domain) gaveUp(e *entry, p Prefix, now int64) bool {
+	common, ok := e.claim.Prefix.Meet(p)
+	return !ok || slices.ContainsFunc(d.entries, func(w entry) bool {
+		return w.claim.Type == Withdraw && !w.single && !w.forced && w.counts(now) && levelOf(w.claim.Role) == levelOf(e.claim.Role) &&
+			w.claim.Timestamp >= e.claim.Timestamp && w.claim.Prefix.Covers(common)
+	})
+}
+
+// guards reports whether p meets an own PREFIX_IN_USE, or one that was: almost
+// no claim does.
+func (n *Node) guards(p Prefix) bool {
+	if !n.guarded {
+		n.guarded, n.guard = true, n.guard[:0]
+		for i := range n.cache.domains[n.cfg.Domain].entries {
+			if c := &n.cache.domains[n.cfg.Domain].entries[i].claim; c.Type == PrefixInUse {
+				n.guard = append(n.guard, c.Prefix)
+			}
+		}
+	}
+	for _, q := range n.guard {
+		if q.Overlaps(p) {
+			return true
+		}
+	}
+	return false
 }
 
 // ClashError is in the Alert about two domains that use the same addresses:
@@ -267,7 +297,8 @@ func (n *Node) denied(p *pending, denial *Claim) {
 func (n *Node) allocate(p *pending) {
 	n.drop(p)
 	n.stats.Allocated++
-	n.held, n.changed, n.replan = true, true, true
+	n.held, n.changed = true, true
+	n.replan = n.replan || !p.renews
 	c := p.claim
 	got := c
 	got.Type = PrefixInUse

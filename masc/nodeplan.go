@@ -130,25 +130,21 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 func (n *Node) view(sp *space, l level) *View {
 	v := &View{Now: n.now, Waiting: n.cfg.Waiting, Rand: n.cfg.Rand, Family: sp.Prefix.family,
 		Parents: n.sources(sp, l), Own: n.holdings(sp, l)}
-	for _, d := range n.cache.domains {
-		own := d.id == n.cfg.Domain
-		for i := range d.entries {
-			e := &d.entries[i]
-			c := &e.claim
-			if c.Type == Withdraw && c.Role == Parent && l == managing && e.counts(n.sec) && !own {
-				v.Others = append(v.Others, c.Prefix) // the parent does not have it any more
-			}
-			if e.dead || levelOf(c.Role) != l || c.Prefix.IsHint() ||
-				c.Type != PrefixInUse && c.Type != ClaimToExpand && c.Type != NewClaim || !sp.Prefix.Covers(c.Prefix) {
-				continue
-			}
-			switch {
-			case !own:
-				v.Others = d.remaining(v.Others, e)
-			case c.Type != PrefixInUse && e.counts(n.sec):
-				v.Pending = append(v.Pending, *c)
+	if own := n.cache.domains[n.cfg.Domain]; own != nil {
+		for i := range own.entries {
+			e := &own.entries[i]
+			if e.takes(sp, l) && e.claim.Type != PrefixInUse && e.counts(n.sec) {
+				v.Pending = append(v.Pending, e.claim)
 			}
 		}
+	}
+	var others []Prefix
+	known := false
+	v.Others = func() []Prefix {
+		if !known {
+			others, known = n.others(sp, l), true
+		}
+		return others
 	}
 	for _, p := range n.pending {
 		if p.sp == sp && p.level == l && !p.waiting {
@@ -157,6 +153,33 @@ func (n *Node) view(sp *space, l level) *View {
 	}
 	v.Demand = n.demand(sp, l)
 	return v
+}
+
+// takes reports whether the claim is for addresses of a space at a level.
+func (e *entry) takes(sp *space, l level) bool {
+	c := &e.claim
+	return !e.dead && (c.Type == PrefixInUse || c.Type == ClaimToExpand || c.Type == NewClaim) &&
+		levelOf(c.Role) == l && !c.Prefix.IsHint() && sp.Prefix.Covers(c.Prefix)
+}
+
+// others returns what other domains have or claim at a level, for as long as it
+// is remembered, and what the parents have taken back.
+func (n *Node) others(sp *space, l level) []Prefix {
+	var list []Prefix
+	for _, d := range n.cache.domains {
+		if d.id == n.cfg.Domain {
+			continue
+		}
+		for i := range d.entries {
+			e := &d.entries[i]
+			if e.takes(sp, l) && e.claim.expiry()+n.cache.skew > n.sec { // section 12.3
+				list = d.remaining(list, e)
+			} else if e.claim.Type == Withdraw && e.claim.Role == Parent && l == managing && e.counts(n.sec) {
+				list = append(list, e.claim.Prefix)
+			}
+		}
+	}
+	return list
 }
 
 // remaining appends what is left of a prefix after the WITHDRAWs of its origin

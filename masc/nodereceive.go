@@ -216,6 +216,10 @@ func (n *Node) keep(sp *space, from PeerID, c *Claim, parent ID, to targets) *en
 		to |= toSpace
 	}
 	e, fresh := n.cache.put(entry{claim: *c, parent: parent, from: from, to: to})
+	if c.Domain == n.cfg.Domain {
+		n.guarded = false
+		n.clashed = n.clashed || from != NoPeer
+	}
 	if fresh {
 		if from != NoPeer {
 			n.peers[from].claims++
@@ -458,6 +462,8 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 	inUse.Type, inUse.Deprecated = PrefixInUse, false
 	managed.Type = PrefixManaged
 	d := n.cache.domains[c.Domain]
+	old := d.find(&managed)
+	n.replan = n.replan || old == nil || old.dead // to prolong what is there changes no plan
 	if e := d.find(&inUse); e == nil || newer(&inUse, &e.claim) {
 		to := toParent | toSiblings
 		if !ok {
@@ -477,7 +483,7 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 	if _, ok := sp.claimers[managing].reclaim[c.Prefix]; !ok && !c.Deprecated {
 		n.due(sp, managing, c.Prefix, n.now.Add(n.cfg.ReclaimPeriod)) // whichever node of the domain comes first
 	}
-	n.held, n.changed, n.replan = true, true, true
+	n.held, n.changed = true, true
 }
 
 // receiveWithdraw handles WITHDRAW (section 11.7).
@@ -521,7 +527,7 @@ func (n *Node) withdraw(sp *space, from PeerID, p *peerState, c *Claim, claim *e
 	}
 	e := n.keep(sp, from, c, parent, to)
 	e.single = single
-	e.forced = forced || c.Domain == n.cfg.Domain && !single && n.clashed(c)
+	e.forced = forced || c.Domain == n.cfg.Domain && !single && n.answersClash(c)
 	for i, q := range n.pending {
 		if single && q.waiting && q.claim.deniedBy(c) {
 			n.pending = slices.Delete(n.pending, i, i+1)
@@ -554,9 +560,9 @@ func (n *Node) bury(w *Claim) {
 	}
 }
 
-// clashed reports whether a WITHDRAW of the local domain answers a clash: a
+// answersClash reports whether a WITHDRAW of the local domain answers a clash: a
 // foreign prefix with the same times covers it.
-func (n *Node) clashed(w *Claim) bool {
+func (n *Node) answersClash(w *Claim) bool {
 	for _, d := range n.cache.domains {
 		if d.id == w.Domain {
 			continue

@@ -65,6 +65,7 @@ func (n *Node) restore(s Snapshot) {
 		n.restoreOne(sp, c, parent, i < len(s.Forced) && s.Forced[i])
 	}
 	n.changed = len(s.Claims) > 0
+	n.clashed = n.changed
 	if n.changed || !s.Children.IsZero() {
 		n.settled = 0
 	}

@@ -4,6 +4,7 @@ package masc
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -48,8 +49,12 @@ type View struct {
 	Parents []Source  // prefixes that may be claimed from
 	Own     []Holding // what the domain has
 	Pending []Claim   // own claims that wait or are about to be sent
-	Others  []Prefix  // what everybody else has or claims in the parents' prefixes
 	Demand  Demand    // Lifetime and Used are set
+
+	// Others returns what everybody else has or claims in the parents' prefixes.
+	// It is a function because it takes a walk through the cache, and most
+	// decisions can do without.
+	Others func() []Prefix
 }
 
 // Source is a prefix to claim from.
@@ -97,7 +102,7 @@ func (v *View) lasting() []Prefix {
 
 // taken returns what others and the domain itself have or claim.
 func (v *View) taken() []Prefix {
-	list := append([]Prefix(nil), v.Others...)
+	list := slices.Clone(v.Others())
 	for _, h := range v.Own {
 		list = append(list, h.Prefix)
 	}

@@ -56,9 +56,9 @@ func (s SamplePolicy) Grow(v *View) Plan {
 	slices.SortFunc(own, func(a, b Holding) int {
 		return cmp.Or(cmp.Compare(a.Prefix.Size(), b.Prefix.Size()), a.Prefix.Compare(b.Prefix))
 	})
-	parents := v.active()
+	parents, others := v.active(), v.Others()
 	for _, h := range own {
-		d, ok := Double(h.Prefix, parents, v.Others)
+		d, ok := Double(h.Prefix, parents, others)
 		if ok && !v.pendingOn(d) && want/(have+pending+h.Prefix.Size()) >= s.Low {
 			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
 		}
@@ -78,7 +78,7 @@ func (s SamplePolicy) Grow(v *View) Plan {
 		return Plan{} // a claim that will change what can be done is under way
 	}
 	for _, h := range own { // too many to claim another one: grow whatever it costs
-		if d, ok := Double(h.Prefix, parents, v.Others); ok && d.Size()-h.Prefix.Size() >= v.Demand.Block {
+		if d, ok := Double(h.Prefix, parents, others); ok && d.Size()-h.Prefix.Size() >= v.Demand.Block {
 			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
 		}
 	}

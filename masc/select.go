@@ -33,7 +33,12 @@ func FreeBlocks(parent Prefix, taken []Prefix) []Prefix {
 	if parent.family == 0 || !parent.IsContiguous() {
 		return nil
 	}
-	return freeBlocks(nil, parent, overlapping(nil, parent, taken))
+	inside := overlapping(nil, parent, taken)
+	if slices.ContainsFunc(inside, func(q Prefix) bool { return !q.IsContiguous() }) {
+		return freeOfAny(nil, parent, inside)
+	}
+	slices.SortFunc(inside, Prefix.Compare)
+	return freeOfSorted(nil, parent, inside)
 }
 
 // overlapping appends to dst the prefixes that meet p.
@@ -46,7 +51,31 @@ func overlapping(dst []Prefix, p Prefix, list []Prefix) []Prefix {
 	return dst
 }
 
-func freeBlocks(dst []Prefix, p Prefix, taken []Prefix) []Prefix {
+// freeOfSorted appends the free blocks of p. What is taken meets p, has no
+// holes and is in order: so one that covers p comes first, and the others lie
+// in one half each.
+func freeOfSorted(dst []Prefix, p Prefix, taken []Prefix) []Prefix {
+	switch {
+	case len(taken) == 0:
+		return append(dst, p)
+	case taken[0].Covers(p):
+		return dst
+	}
+	upper := p.half(true)
+	i, j := 0, len(taken) // the first one in the upper half
+	for i < j {
+		if m := (i + j) / 2; taken[m].addr.less(upper.addr) {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	dst = freeOfSorted(dst, p.half(false), taken[:i])
+	return freeOfSorted(dst, upper, taken[i:])
+}
+
+// freeOfAny is freeOfSorted for any masks and any order.
+func freeOfAny(dst []Prefix, p Prefix, taken []Prefix) []Prefix {
 	if len(taken) == 0 {
 		return append(dst, p)
 	}
@@ -57,7 +86,7 @@ func freeBlocks(dst []Prefix, p Prefix, taken []Prefix) []Prefix {
 	}
 	for _, upper := range [...]bool{false, true} {
 		h := p.half(upper)
-		dst = freeBlocks(dst, h, overlapping(nil, h, taken))
+		dst = freeOfAny(dst, h, overlapping(nil, h, taken))
 	}
 	return dst
 }

@@ -214,7 +214,7 @@ func TestSamplePolicyGrow(t *testing.T) {
 	} {
 		t.Run(tt.id, func(t *testing.T) {
 			v := &masc.View{Now: now, Waiting: 2 * day, Rand: rand.New(rand.NewPCG(1, 1)), Family: masc.FamilyIPv4,
-				Parents: tt.parents, Own: tt.own, Pending: tt.pending, Others: tt.others,
+				Parents: tt.parents, Own: tt.own, Pending: tt.pending, Others: func() []masc.Prefix { return tt.others },
 				Demand: masc.Demand{InUse: tt.want, Want: tt.want, Lifetime: 30 * day, Used: masc.Prefix.Size}}
 			p := masc.SamplePolicy{}.Grow(v)
 			if p.Kind != tt.kind || tt.bits != 0 && p.Prefix.Bits() != tt.bits || tt.prefix != "" && p.Prefix != masc.MustPrefix(tt.prefix) {

@@ -2,9 +2,76 @@
 
 package main
 
-import "github.com/mcastalloc/malloc/masc"
+import (
+	"slices"
+
+	"github.com/mcastalloc/malloc/masc"
+)
 
 // policyFor returns the policy of a top-level domain or of a child.
 func (p *params) policyFor(top bool) masc.Policy {
-	return masc.SamplePolicy{FirstSize: float64(p.block), LeastSize: float64(p.block)}
+	sample := masc.SamplePolicy{FirstSize: float64(p.block), LeastSize: float64(p.block)}
+	if p.policy == "sample" {
+		return sample
+	}
+	sample.Low, sample.High = 0.8, 0.95
+	if top {
+		sample.LeastSize = 8 * float64(p.block) // what a child grows by
+	}
+	return packed{sample}
+}
+
+// packed is the sample policy with three changes: it doubles a prefix only if
+// 80 % of everything is then in use, so that it grows in smaller steps; it
+// claims the smallest free block that leaves room to double twice instead of
+// a random one of the largest, so that large blocks stay whole; and it gives
+// back what is empty at once instead of letting it end.
+type packed struct{ masc.SamplePolicy }
+
+func (p packed) Grow(v *masc.View) masc.Plan {
+	plan := p.SamplePolicy.Grow(v)
+	if plan.Kind != masc.PlanNew && plan.Kind != masc.PlanReplace {
+		return plan
+	}
+	if slices.ContainsFunc(v.Own, func(h masc.Holding) bool {
+		d, ok := masc.Double(h.Prefix, []masc.Prefix{masc.MustPrefix("224.0.0.0/4")}, nil)
+		return ok && d.Covers(plan.Prefix)
+	}) {
+		return plan // a neighbour
+	}
+	taken := slices.Clone(v.Others())
+	for _, h := range v.Own {
+		taken = append(taken, h.Prefix)
+	}
+	for _, c := range v.Pending {
+		taken = append(taken, c.Prefix)
+	}
+	length := plan.Prefix.Bits()
+	var best masc.Prefix
+	score := func(b masc.Prefix) int { // 0 is best
+		room := length - b.Bits()
+		return max(room-2, 4*(2-room))
+	}
+	for _, s := range v.Parents {
+		if s.Deprecated || !s.End.IsZero() && s.End.Sub(v.Now) < v.Demand.Lifetime {
+			continue
+		}
+		for _, b := range masc.FreeBlocks(s.Prefix, taken) {
+			if b.Bits() <= length && (!best.IsValid() || score(b) < score(best)) {
+				best = b
+			}
+		}
+	}
+	if best.IsValid() {
+		plan.Prefix, _ = masc.ReverseBitOrder(best, length, 0)
+	}
+	return plan
+}
+
+func (p packed) Renew(v *masc.View, h masc.Holding) masc.Plan {
+	plan := p.SamplePolicy.Renew(v, h)
+	if plan.Kind == masc.PlanNothing && v.Demand.Used(h.Prefix) == 0 {
+		return masc.Plan{Kind: masc.PlanRelease, Prefix: h.Prefix}
+	}
+	return plan
 }

@@ -40,8 +40,9 @@ type region struct {
 
 // host is one node. Children have a MAAS with users.
 type host struct {
-	node *masc.Node
-	maas *maas
+	alerts []error
+	node   *masc.Node
+	maas   *maas
 }
 
 // message is a claim on its way to some peers of the node that sends it, or to
@@ -186,6 +187,8 @@ func (r *region) carry(i int, now int64) {
 		switch e := e.(type) {
 		case *masc.Advertise:
 			r.send(i, arrives, e)
+		case *masc.Alert:
+			h.alerts = append(h.alerts, e.Err)
 		case *masc.Allotted:
 			if h.maas != nil {
 				h.maas.allotted(time.Unix(0, now), h.node)
