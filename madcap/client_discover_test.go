@@ -164,6 +164,17 @@ func TestClientChooses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("first", func(t *testing.T) { // no choice
+		r := newClientRig(t, func(c *madcap.ClientConfig) {
+			c.First = true
+			c.Choose = func(*madcap.Message, []madcap.Answer) int { return -1 }
+		})
+		r.must(r.c.Allocate(r.now, groupAt, ask()))
+		r.offer(serverAt, nil)
+		if r.message(-1).Type != madcap.TypeRequest {
+			t.Error(r.transcript())
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		r := newClientRig(t, func(c *madcap.ClientConfig) {
 			c.Choose = func(*madcap.Message, []madcap.Answer) int { return -1 }

@@ -304,6 +304,19 @@ func TestClientCancel(t *testing.T) {
 			t.Errorf("ended with %+v", d)
 		}
 	})
+	t.Run("MADCAP-D-45", func(t *testing.T) { // and at the server that answered wrongly
+		r := newClientRig(t, nil)
+		h := r.must(r.c.Request(r.now, serverAt, ask()))
+		id := r.message(0).LeaseIdentifier
+		r.receive(secondAt, r.answer(madcap.TypeAck, func(m *madcap.Message) { m.Scope = ip("239.191.0.0") }))
+		r.c.Cancel(r.now, h)
+		r.drain()
+		if len(r.sent) != 3 {
+			t.Fatal(r.transcript())
+		}
+		r.wantRelease(1, secondAt, id)
+		r.wantRelease(2, serverAt, id)
+	})
 	t.Run("unknown handle", func(t *testing.T) {
 		r := newClientRig(t, nil)
 		if _, ok := r.c.Cancel(r.now, 7); ok || r.c.Stats().Cancelled != 0 {

@@ -271,6 +271,19 @@ func TestClientIgnores(t *testing.T) {
 	}
 }
 
+// TestClientOutsideScope: a Scope ID is the lowest address of its scope.
+func TestClientOutsideScope(t *testing.T) {
+	t.Run("MADCAP-3.5-2", func(t *testing.T) {
+		r := newClientRig(t, nil)
+		r.must(r.c.Request(r.now, serverAt, ask()))
+		r.receive(serverAt, r.answer(madcap.TypeAck, func(m *madcap.Message) { m.Ranges = blocks("239.191.255.255", "239.191.255.255") }))
+		r.wantOpen()
+		if r.c.Stats().Unfit != 1 {
+			t.Errorf("counters %+v", r.c.Stats())
+		}
+	})
+}
+
 // TestClientAccepts: what looks odd and is right all the same.
 func TestClientAccepts(t *testing.T) {
 	for _, v := range []ignored{

@@ -47,7 +47,7 @@ func TestClientRetransmits(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			r := newClientRig(t, nil)
 			h := v.start(r)
-			for _, id := range []string{"MADCAP-2.3-1", "MADCAP-2.3-3", "MADCAP-B-8", "MADCAP-2.1.4-5"} {
+			for _, id := range []string{"MADCAP-2.3-1", "MADCAP-2.3-3", "MADCAP-B-8", "MADCAP-2.1.4-5", "LEASE-W-8"} {
 				t.Run(id, func(t *testing.T) { r.t = t; r.checkCopies() })
 			}
 			r.at(60*time.Second - 1)

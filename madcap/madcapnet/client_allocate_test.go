@@ -226,6 +226,30 @@ func TestClientGrants(t *testing.T) {
 			t.Errorf("RENEW %+v", m)
 		}
 	})
+	bubble(t, "LEASE-W-1 not at a whole second", func(t *testing.T) { // asked for a little longer, told the right end
+		n, c := known(t, granting, ClientConfig{})
+		end := time.Now().Add(time.Hour + time.Second/2)
+		l, err := c.Allocate(t.Context(), lease.Request{Scope: localScope, End: lease.At(end)})
+		if err != nil || !l.End.Equal(end) || n.last(madcap.TypeRequest).LeaseTime.Value != time.Hour+time.Second {
+			t.Errorf("%v, %v", l, err)
+		}
+	})
+	bubble(t, "LEASE-3.1-3 longer than asked", func(t *testing.T) { // the caller gets what he wanted
+		n, c := known(t, altered(madcap.TypeRequest, func(_, a *madcap.Message) { a.LeaseTime = madcap.Some(5 * time.Hour) }, granting), ClientConfig{})
+		l, err := c.Allocate(t.Context(), lease.Request{Scope: localScope, Lifetime: lease.Exactly(time.Hour)})
+		if err != nil || l.End.Sub(l.Start) != time.Hour {
+			t.Errorf("%v, %v", l, err)
+		}
+		n.wantTranscript("+0s REQUEST to 198.51.100.1")
+	})
+	bubble(t, "MADCAP-D-10", func(t *testing.T) { // a server of another kind of address
+		_, c := known(t, altered(madcap.TypeRequest, func(_, a *madcap.Message) {
+			a.ServerIdentifier = madcap.ServerIdentifier{Family: 16389, Opaque: []byte("server")}
+		}, granting), ClientConfig{})
+		if l, err := c.Allocate(t.Context(), lease.Request{Scope: localScope}); err != nil || l.Server != fakeAt.Addr() {
+			t.Errorf("%v by %v, %v", l, l.Server, err)
+		}
+	})
 	bubble(t, "LEASE-W-1 no right length", func(t *testing.T) {
 		slow := altered(madcap.TypeRequest, func(ask, a *madcap.Message) { a.StartTime = a.StartTime.Add(100 * time.Second) },
 			except(madcap.TypeRenew, refusing(madcap.NotCompleted(madcap.OptLeaseTime)), granting))
@@ -307,6 +331,18 @@ func TestClientGrants(t *testing.T) {
 		time.Sleep(time.Hour)
 		n.wantTranscript("+0s REQUEST to 198.51.100.1")
 	})
+	for _, key := range []string{"", "key"} { // silence: on to the next server, unless the identifier cannot change
+		bubble(t, "MADCAP-D-35 key="+key, func(t *testing.T) {
+			n := newFakeNet(t, &fakeServer{fakeAt, except(madcap.TypeRequest, silent, granting)}, &fakeServer{otherAt, granting})
+			c := n.client(ClientConfig{Secure: true})
+			l, err := c.Allocate(t.Context(), lease.Request{Scope: localScope, Key: key})
+			if key != "" {
+				wantErr(t, err, lease.ErrNoServer)
+			} else if err != nil || l.Server != otherAt.Addr() {
+				t.Errorf("%v, %v", l, err)
+			}
+		})
+	}
 	bubble(t, "LEASE-W-9", func(t *testing.T) { // by GETINFO, then by unicast, one server after the other
 		n := newFakeNet(t, &fakeServer{fakeAt, except(madcap.TypeRequest, refusing(madcap.NotCompleted(madcap.NoOption)), granting)}, &fakeServer{otherAt, granting})
 		c := n.client(ClientConfig{Secure: true})

@@ -99,6 +99,21 @@ func TestClientRenews(t *testing.T) {
 	}
 }
 
+// TestClientRenewsLater: "as soon as possible" may be later than now.
+func TestClientRenewsLater(t *testing.T) {
+	bubble(t, "LEASE-W-2", func(t *testing.T) {
+		start := time.Now().Add(10 * time.Minute)
+		n, c := known(t, altered(madcap.TypeRenew, func(_, a *madcap.Message) {
+			a.StartTime, a.CurrentTime = start, time.Now().Truncate(time.Second)
+		}, granting), ClientConfig{})
+		l, err := c.Change(t.Context(), leaseLater(), lease.Terms{Lifetime: lease.Exactly(time.Minute)})
+		if err != nil || !l.Start.Equal(start) || !l.End.Equal(start.Add(time.Minute)) {
+			t.Errorf("%v, %v", l, err)
+		}
+		n.wantTranscript("+0s RENEW to 198.51.100.1")
+	})
+}
+
 // TestClientRenewsFails: the errors of changes, and what is sent for them.
 func TestClientRenewsFails(t *testing.T) {
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
@@ -239,6 +254,14 @@ func TestClientMobility(t *testing.T) {
 			"+1m0s GETINFO to 239.255.255.254", "+1m4s RENEW to 198.51.100.3")
 		if m := n.last(madcap.TypeRenew); !slices.Contains(m.Features.Value.Required, madcap.ServerMobility) {
 			t.Errorf("sent %+v", m)
+		}
+	})
+	bubble(t, "MADCAP-2.13.1-4", func(t *testing.T) { // nobody else can: not asked twice
+		n, c := knownBy(t, ClientConfig{Mobility: true}, &fakeServer{fakeAt, except(madcap.TypeRenew, silent, features(madcap.ServerMobility))})
+		_, err := c.ChangeLifetime(t.Context(), leaseNow(), lease.Window{})
+		wantErr(t, err, lease.ErrNoServer)
+		if n.count(madcap.TypeRenew) != 4 || n.count(madcap.TypeGetInfo) != 1 {
+			t.Error(n.transcript())
 		}
 	})
 	bubble(t, "MADCAP-2.13.1-1", func(t *testing.T) {

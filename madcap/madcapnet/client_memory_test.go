@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcastalloc/malloc/lease"
 	"github.com/mcastalloc/malloc/madcap"
+	"github.com/mcastalloc/malloc/scope"
 )
 
 // addPort returns the fake server with another last octet.
@@ -130,6 +131,10 @@ func TestClientKeys(t *testing.T) {
 		r.Count = lease.Count{Min: 2}
 		_, err := c.Allocate(t.Context(), r)
 		wantErr(t, err, lease.ErrInUse)
+		r = req
+		r.Scope = scope.IPv4OrganizationLocal().ID() // the script renews in the other one
+		_, err = c.Allocate(t.Context(), r)
+		wantErr(t, err, lease.ErrInUse)
 	})
 	bubble(t, "given identifier", func(t *testing.T) {
 		n, c := known(t, granting, ClientConfig{})
@@ -167,6 +172,17 @@ func TestClientOwners(t *testing.T) {
 		if err := c.Release(lease.WithPrincipal(t.Context(), anne), l); err != nil {
 			t.Error(err)
 		}
+	})
+	bubble(t, "another family", func(t *testing.T) {
+		n, c := known(t, granting, ClientConfig{})
+		l, err := c.Allocate(t.Context(), lease.Request{Scope: localScope})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.forget()
+		l.Family = lease.IPv6
+		wantErr(t, c.Release(t.Context(), l), lease.ErrNotLeased)
+		n.wantTranscript()
 	})
 	bubble(t, "MADCAP-2.13.3-1", func(t *testing.T) { // shared: anybody who has the identifier
 		n, c := known(t, granting, ClientConfig{})

@@ -67,6 +67,9 @@ func TestClientTriesLater(t *testing.T) {
 		r := req
 		r.Start, r.Lifetime, r.End = lease.NotAfter(time.Now().Add(48*time.Hour)), lease.Span{}, lease.Window{Min: time.Now().Add(30 * time.Hour), Max: time.Now().Add(90 * time.Hour)}
 		e := later(t, c, r)
+		if !e.Pending.Request.End.IsZero() {
+			t.Errorf("an end and a lifetime at once: %+v", e.Pending.Request)
+		}
 		stored, err := json.Marshal(e.Pending)
 		if err != nil {
 			t.Fatal(err)
@@ -114,6 +117,18 @@ func TestClientTriesLater(t *testing.T) {
 		}
 		if m := n.last(madcap.TypeRelease); string(m.LeaseIdentifier) != string(e.Pending.Request.ID) {
 			t.Errorf("released %+v", m)
+		}
+	})
+	bubble(t, "asked for anew after it was given up", func(t *testing.T) {
+		n, c := known(t, deferring, ClientConfig{})
+		r := req
+		r.Key = "key"
+		if err := c.Cancel(t.Context(), later(t, c, r).Pending); err != nil {
+			t.Error(err)
+		}
+		n.setScript(0, granting)
+		if _, err := c.Allocate(t.Context(), r); err != nil {
+			t.Error(err)
 		}
 	})
 	bubble(t, "LEASE-W-5 not offered", func(t *testing.T) { // and so ignored

@@ -77,9 +77,6 @@ func (c *Client) change(ctx context.Context, op string, l lease.Lease, terms fun
 	if err != nil {
 		return lease.Lease{}, err
 	}
-	if op == "change start" && begun {
-		r.End = l.End
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.known.byID[l.ID]; known != nil {
