@@ -21,13 +21,14 @@ type journal struct {
 	exclusive bool
 	versions  map[string]uint64
 	queue     []*op
+	open      map[serial]int // operations on a grant that are not settled
 	leading   bool
 	stale     []string // keys that could not be read when that was needed
 	damaged   func(key string, err error)
 }
 
 func newJournal(s Store, damaged func(string, error)) *journal {
-	j := &journal{store: s, most: DefaultMaxWrites, versions: map[string]uint64{}, damaged: damaged}
+	j := &journal{store: s, most: DefaultMaxWrites, versions: map[string]uint64{}, open: map[serial]int{}, damaged: damaged}
 	if m, ok := s.(maxWrites); ok {
 		j.most = m.MaxWrites()
 	}
@@ -43,6 +44,7 @@ func newJournal(s Store, damaged func(string, error)) *journal {
 // op is something done to one record that is to become durable.
 type op struct {
 	rec   *record
+	about []serial // the grants whose records it has changed, added or removed
 	pages []number
 	names []string
 	undo  func()
@@ -68,9 +70,9 @@ func (t *table) pagesOf(r *record) []number {
 	return list
 }
 
-// note queues what has been done to r; undo is the way back. Without a store
-// it returns nil.
-func (p *Pool) note(r *record, undo func()) *op {
+// note queues what has been done to r, and to others on the way; undo is the
+// way back. Without a store it returns nil.
+func (p *Pool) note(r *record, undo func(), others ...*record) *op {
 	if p.j == nil || r.stored == nil {
 		return nil
 	}
@@ -80,6 +82,12 @@ func (p *Pool) note(r *record, undo func()) *op {
 		o.names = append(o.names, requestKeyKey(r.holder.Principal, r.key))
 	}
 	r.stored.op = o
+	for _, r := range append(others, r) {
+		if r != nil && r.stored != nil {
+			o.about = append(o.about, r.stored.serial)
+			p.j.open[r.stored.serial]++
+		}
+	}
 	p.j.queue = append(p.j.queue, o)
 	return o
 }
@@ -128,6 +136,7 @@ func (p *Pool) lead(ctx context.Context) {
 				j.versions[w.Key] = version
 			}
 			for _, o := range batch {
+				j.forget(o)
 				o.settled(nil)
 			}
 		} else {
@@ -139,6 +148,16 @@ func (p *Pool) lead(ctx context.Context) {
 	} else {
 		j.leading = false
 	}
+}
+
+// forget says that what o has done is in the store, or undone.
+func (j *journal) forget(o *op) {
+	for _, s := range o.about {
+		if j.open[s]--; j.open[s] == 0 {
+			delete(j.open, s)
+		}
+	}
+	o.about = nil
 }
 
 func (o *op) settled(err error) {
@@ -202,11 +221,9 @@ func (t *table) inPage(page number, now instant) (list []*record) {
 // failed undoes all that is not durable and reads what the store has.
 func (p *Pool) failed(ctx context.Context, batch []*op, writes []Write, err error) {
 	j := p.j
-	for _, o := range slices.Backward(j.queue) {
+	for _, o := range slices.Backward(append(slices.Clip(batch), j.queue...)) {
 		o.undo()
-	}
-	for _, o := range slices.Backward(batch) {
-		o.undo()
+		j.forget(o)
 	}
 	var keys []string
 	for _, w := range writes {

@@ -346,7 +346,7 @@ func (p *Pool) trim(q *query) error {
 func (p *Pool) decideFresh(ctx context.Context, q *query) error {
 	asked := *q
 	err := p.decide(q)
-	if err == nil || p.j == nil || p.j.exclusive || !errors.Is(err, ErrNone) || len(p.j.queue) > 0 || p.j.leading {
+	if err == nil || p.j == nil || p.j.exclusive || !errors.Is(err, ErrNone) {
 		return err
 	}
 	if err := p.loadAll(ctx); err != nil {
@@ -386,7 +386,7 @@ func (p *Pool) notePut(r, resting, old *record) *op {
 		if old != nil && old.state != offered {
 			p.restore(old)
 		}
-	})
+	}, resting, old)
 	if old != nil && old.stored != nil {
 		o.pages = append(o.pages, p.t.pagesOf(old)...)
 	}

@@ -185,13 +185,14 @@ func (r *storedRecord) sameAs(s *record) bool {
 	return s.stored.serial == r.stored.serial && s.start == r.start && s.end == r.end && s.gone == r.gone && s.state == r.state
 }
 
-// merge makes the table agree with some pages.
+// merge makes the table agree with some pages, but for what is on its way to
+// the store: that is still to be settled.
 func (p *Pool) merge(pages map[string][]*storedRecord) {
 	keys := slices.Sorted(maps.Keys(pages))
 	for _, key := range keys {
 		page, _ := pageOfKey(key)
 		for _, r := range p.t.inPage(page, longAgo) {
-			if !slices.ContainsFunc(pages[key], func(s *storedRecord) bool { return s.sameAs(r) }) {
+			if p.j.open[r.stored.serial] == 0 && !slices.ContainsFunc(pages[key], func(s *storedRecord) bool { return s.sameAs(r) }) {
 				p.t.remove(r)
 			}
 		}
@@ -209,7 +210,7 @@ func (p *Pool) add(key string, there []*storedRecord) {
 	page, _ := pageOfKey(key)
 	here := p.t.inPage(page, longAgo)
 	for _, s := range there {
-		if s.gone > p.latest && !slices.ContainsFunc(here, s.sameAs) {
+		if s.gone > p.latest && p.j.open[s.stored.serial] == 0 && !slices.ContainsFunc(here, s.sameAs) {
 			p.takeOver(key, s)
 		}
 	}
@@ -223,6 +224,10 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 	p.t.evict(r)
 	for run := range r.spans {
 		clear := p.t.room(run, r.start, p.latest, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() })
+		if !clear && p.unsettledIn(r) {
+			p.j.stale = append(p.j.stale, key) // one of ours will not get through; look again then
+			return
+		}
 		if !clear {
 			p.j.damaged(key, fmt.Errorf("%w: addresses in %v are in two leases", errDamaged, run.toRange()))
 			p.block(p.t.fold(run))
@@ -243,6 +248,21 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 	if byKey != nil && byKey.end > r.end {
 		p.t.byKey[requestKey{r.holder, r.key}] = byKey
 	}
+}
+
+// unsettledIn reports whether r is in the way of something that is on its way
+// to the store.
+func (p *Pool) unsettledIn(r *record) bool {
+	for s := range p.t.places(r) {
+		for c := range p.t.cellsIn(s) {
+			for i := range c.len() {
+				if o := c.at(i); o.stored != nil && p.j.open[o.stored.serial] > 0 && o.start < r.busy() && r.start < o.busy() {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // evict removes the offers that r is in conflict with.
