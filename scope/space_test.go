@@ -84,7 +84,11 @@ func TestSpaceModel(t *testing.T) {
 // TestSpaceLarge does the same with trees of four levels and compares at the
 // end.
 func TestSpaceLarge(t *testing.T) {
-	for seed := range uint64(seeds(4)) {
+	runs := 4
+	if raceEnabled {
+		runs = 1
+	}
+	for seed := range uint64(seeds(runs)) {
 		rnd := rand.New(rand.NewPCG(seed, 8))
 		w := newWorld(int(seed*4+2)%7, 1<<17, 64)
 		t.Run(fmt.Sprintf("seed %d from %v", seed, w.first(0)), func(t *testing.T) {

@@ -11,7 +11,7 @@ package scope
 //	tree128  32 octets a range: any other IPv6
 //
 // The code is written once, for 32 bits, in tree32.go (what a tree is, and
-// adding and removing), treeedit32.go (how nodes split and join), treefind32.go
+// adding and removing), treeseek32.go (finding the leaf), treeedit32.go (how nodes split and join), treefind32.go
 // (queries), dense32.go (leaves that are bitmaps) and sizes32.go (the index by
 // size). gentree.go makes their twins
 // for 128 bits by exchanging the 32 at the end of names; the arithmetic that

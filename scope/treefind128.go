@@ -39,7 +39,7 @@ func (t *tree128) at(n sum128) key128 {
 // below returns how many free numbers are below x.
 func (t *tree128) below(x key128) sum128 {
 	l := t.leafOf(x)
-	n := zero128
+	var n sum128
 	if l.dense {
 		n = sumOfBits128(l.belowDense(x))
 	} else {
@@ -328,31 +328,4 @@ func (t *tree128) filledWith(p *inner128, n int) *inner128 {
 		t.refresh(p, i)
 	}
 	return p
-}
-
-// rehint makes a table with four to eight hints for each leaf.
-func (t *tree128) rehint() {
-	size := 2
-	for size < 4*t.leaves {
-		size *= 2
-	}
-	l := t.descend(min128)
-	first, _ := t.ceiling(min128)
-	t.hintFirst = first.first
-	last := t.hintFirst
-	for r := range t.descend(max128).spans {
-		last = r.last
-	}
-	t.hintShift = max(0, bitLen128(sub128(last, t.hintFirst))-bitLen128(keyOf128(size-1)))
-	t.hints = make([]*leaf128, size)
-	for i := range t.hints {
-		x := add128(t.hintFirst, hintKey128(uint64(i), t.hintShift))
-		for l != nil && lt128(l.hi, x) {
-			l = l.next()
-		}
-		if l == nil || lt128(x, t.hintFirst) {
-			return // the table reaches past the end of the numbers
-		}
-		t.hints[i] = l
-	}
 }

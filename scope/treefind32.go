@@ -37,7 +37,7 @@ func (t *tree32) at(n sum32) key32 {
 // below returns how many free numbers are below x.
 func (t *tree32) below(x key32) sum32 {
 	l := t.leafOf(x)
-	n := zero32
+	var n sum32
 	if l.dense {
 		n = sumOfBits32(l.belowDense(x))
 	} else {
@@ -326,31 +326,4 @@ func (t *tree32) filledWith(p *inner32, n int) *inner32 {
 		t.refresh(p, i)
 	}
 	return p
-}
-
-// rehint makes a table with four to eight hints for each leaf.
-func (t *tree32) rehint() {
-	size := 2
-	for size < 4*t.leaves {
-		size *= 2
-	}
-	l := t.descend(min32)
-	first, _ := t.ceiling(min32)
-	t.hintFirst = first.first
-	last := t.hintFirst
-	for r := range t.descend(max32).spans {
-		last = r.last
-	}
-	t.hintShift = max(0, bitLen32(sub32(last, t.hintFirst))-bitLen32(keyOf32(size-1)))
-	t.hints = make([]*leaf32, size)
-	for i := range t.hints {
-		x := add32(t.hintFirst, hintKey32(uint64(i), t.hintShift))
-		for l != nil && lt32(l.hi, x) {
-			l = l.next()
-		}
-		if l == nil || lt32(x, t.hintFirst) {
-			return // the table reaches past the end of the numbers
-		}
-		t.hints[i] = l
-	}
 }
