@@ -126,6 +126,16 @@ func TestClientScopes(t *testing.T) {
 		_, err = c.Scopes(t.Context(), 3)
 		wantErr(t, err, lease.ErrFamily)
 	})
+	bubble(t, "MADCAP-2.7-2", func(t *testing.T) { // knowing nothing, the client assumes a scope, and asks there which there are
+		for f, group := range map[lease.Family]string{lease.IPv4: "239.255.255.254", lease.IPv6: "ff03:ffff:ffff:ffff:ffff:ffff:ffff:fffe"} {
+			n := newFakeNet(t, &fakeServer{fakeAt, func(*madcap.Message) *madcap.Message { return &madcap.Message{Type: madcap.TypeAck} }})
+			c := n.client(ClientConfig{})
+			if list, err := c.Scopes(t.Context(), f); err != nil || len(list) != 0 {
+				t.Errorf("%v, %v: what was assumed is listed", list, err)
+			}
+			n.wantTranscript("+0s GETINFO to " + group)
+		}
+	})
 	bubble(t, "LEASE-W-11", func(t *testing.T) { // the TTL that traffic to a scope may have
 		n := newFakeNet(t, &fakeServer{fakeAt, telling([]madcap.Zone{zoneOf(small, 16)}, nil)})
 		c := n.client(ClientConfig{Server: fakeAt})

@@ -93,6 +93,40 @@ func TestRelay(t *testing.T) {
 	})
 }
 
+// TestClientPort: all copies and all messages of a transaction come from one
+// port, to which the answers go.
+func TestClientPort(t *testing.T) {
+	t.Run("MADCAP-2-2", func(t *testing.T) {
+		server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		c := newClient(t, ClientConfig{
+			Server:   server.LocalAddr().(*net.UDPAddr).AddrPort(),
+			Protocol: madcap.ClientConfig{Retransmit: []time.Duration{time.Millisecond, time.Millisecond}, GiveUp: time.Minute},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		go c.Scopes(ctx, lease.IPv4)
+		defer cancel()
+		buf := make([]byte, maxDatagram)
+		var first netip.AddrPort
+		for i := range 3 {
+			server.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_, from, err := server.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = from
+			}
+			if from != first || from.Port() != c.Addrs()[0].Port() {
+				t.Errorf("copy %d from %v, the first from %v, bound to %v", i, from, first, c.Addrs())
+			}
+		}
+	})
+}
+
 // TestDiscover finds a server by multicast on the loopback interface.
 func TestDiscover(t *testing.T) {
 	lo := loopback(t)
