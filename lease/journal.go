@@ -21,6 +21,7 @@ type journal struct {
 	exclusive bool
 	versions  map[string]uint64
 	queue     []*op
+	keys      int            // at most so many entries are to be written for the queue
 	open      map[serial]int // operations on a grant that are not settled
 	leading   bool
 	stale     []string // keys that could not be read when that was needed
@@ -50,12 +51,17 @@ type op struct {
 	undo  func()
 	turn  chan struct{} // its caller is to lead
 	done  chan struct{} // closed when it is settled
+	after *op           // it was undone at once, as the queue was full; to be tried again after that one
 	err   error
 	first []byte // the value of its first name, as written
 }
 
-// errRetry says that the operation was undone and is to be tried again.
-var errRetry = errors.New("try again")
+// errRetry says that the operation was undone and is to be tried again, errFull
+// that this was not for a conflict.
+var (
+	errRetry = errors.New("try again")
+	errFull  = errors.New("try again, there is room now")
+)
 
 // pagesOf returns the pages that r touches.
 func (t *table) pagesOf(r *record) []number {
@@ -81,6 +87,17 @@ func (p *Pool) note(r *record, undo func(), others ...*record) *op {
 	if r.key != "" {
 		o.names = append(o.names, requestKeyKey(r.holder.Principal, r.key))
 	}
+	for _, r := range others {
+		if r != nil && r.stored != nil {
+			o.pages = append(o.pages, p.t.pagesOf(r)...)
+		}
+	}
+	n := len(o.pages) + len(o.names)
+	if len(p.j.queue) > 0 && p.j.keys+n > p.j.most {
+		undo()
+		return &op{after: p.j.queue[len(p.j.queue)-1]}
+	}
+	p.j.keys += n
 	r.stored.op = o
 	for _, r := range append(others, r) {
 		if r != nil && r.stored != nil {
@@ -97,6 +114,10 @@ func (p *Pool) note(r *record, undo func(), others ...*record) *op {
 func (p *Pool) settle(ctx context.Context, o *op) error {
 	if o == nil {
 		return nil
+	}
+	if o.after != nil {
+		<-o.after.done
+		return errFull
 	}
 	p.mu.Lock()
 	if p.j.leading {
@@ -168,8 +189,9 @@ func (o *op) settled(err error) {
 	close(o.done)
 }
 
-// batch takes operations off the queue, as many as fit in one commit, and
-// returns what is to be written for them.
+// batch takes the queue, all of which fits in one commit, and returns what is
+// to be written. All of it, as what one operation writes shows what the others
+// have done.
 func (p *Pool) batch() (batch []*op, writes []Write) {
 	j := p.j
 	keys := map[string]int{}
@@ -181,13 +203,8 @@ func (p *Pool) batch() (batch []*op, writes []Write) {
 		keys[key] = len(writes)
 		writes = append(writes, Write{key, j.versions[key], value})
 	}
-	for len(j.queue) > 0 {
-		o := j.queue[0]
-		if len(batch) > 0 && len(writes)+len(o.pages)+len(o.names) > j.most {
-			break
-		}
-		j.queue = j.queue[1:]
-		batch = append(batch, o)
+	batch, j.queue, j.keys = j.queue, nil, 0
+	for _, o := range batch {
 		for _, page := range o.pages {
 			add(pageKey(page), nil)
 		}
@@ -243,7 +260,7 @@ func (p *Pool) failed(ctx context.Context, batch []*op, writes []Write, err erro
 	for _, o := range j.queue {
 		o.settled(errRetry)
 	}
-	j.queue = nil
+	j.queue, j.keys = nil, 0
 }
 
 // storeError makes err an ErrStore unless it is one.

@@ -104,14 +104,18 @@ const conflictsMost = 16
 // durably calls do, which returns what it has queued for the store, until
 // that is durable or do fails.
 func (p *Pool) durably(ctx context.Context, what string, do func() (*op, error)) error {
-	for range conflictsMost {
+	for conflicts := 0; conflicts < conflictsMost; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		o, err := do()
-		if failed := p.settle(ctx, o); failed == nil {
+		switch failed := p.settle(ctx, o); failed {
+		case nil:
 			return err
-		} else if failed != errRetry {
+		case errRetry:
+			conflicts++
+		case errFull:
+		default:
 			return failed
 		}
 	}
@@ -387,9 +391,6 @@ func (p *Pool) notePut(r, resting, old *record) *op {
 			p.restore(old)
 		}
 	}, resting, old)
-	if old != nil && old.stored != nil {
-		o.pages = append(o.pages, p.t.pagesOf(old)...)
-	}
 	return o
 }
 

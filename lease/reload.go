@@ -109,20 +109,30 @@ func (p *Pool) readPage(key string, value []byte) (there []*storedRecord) {
 // tell of, and the other pages of leases in these, and brings the table up to
 // date. It returns the values.
 func (p *Pool) refresh(ctx context.Context, keys []string) (map[string][]byte, error) {
-	for range conflictsMost {
-		values, pages, err := p.readAround(ctx, keys)
-		if err != nil {
-			p.j.stale = append(p.j.stale, keys...)
-			return values, err
+	var values map[string][]byte
+	var err error
+	for range tornMost {
+		var pages map[string][]*storedRecord
+		if values, pages, err = p.readAround(ctx, keys); err != nil {
+			break
 		}
 		if p.whole(pages) {
 			p.merge(pages)
 			return values, nil
 		}
 	}
-	p.j.stale = append(p.j.stale, keys...)
-	return nil, &Error{Op: "read store", Err: ErrConflict}
+	if err == nil {
+		err = p.loadAll(ctx) // a snapshot: there, each lease is whole
+	}
+	if err != nil {
+		p.j.stale = append(p.j.stale, keys...)
+	}
+	return values, err
 }
+
+// tornMost is how often entries are read one by one, while others write them,
+// before all are read at once.
+const tornMost = 4
 
 // readAround does the reading of refresh, one entry after the other. So it
 // may be that a lease is in one of its pages and in another not yet or no
@@ -225,7 +235,10 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 	for run := range r.spans {
 		clear := p.t.room(run, r.start, p.latest, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() })
 		if !clear && p.unsettledIn(r) {
-			p.j.stale = append(p.j.stale, key) // one of ours will not get through; look again then
+			// One of ours will not get through: look again then, and write
+			// nothing here until we know what this is.
+			delete(p.j.versions, key)
+			p.j.stale = append(p.j.stale, key)
 			return
 		}
 		if !clear {
