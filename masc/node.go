@@ -205,6 +205,9 @@ func NewNode(cfg NodeConfig, from Snapshot) (*Node, error) {
 	if cfg.Domain.IsZero() || cfg.Node.IsZero() || cfg.Rand == nil {
 		return nil, fmt.Errorf("%w: a node needs Domain, Node and Rand", ErrConfig)
 	}
+	if cfg.Waiting < 2*time.Second {
+		return nil, fmt.Errorf("%w: a waiting period of %v, want at least 2 s, as claims are dated in whole seconds", ErrConfig, cfg.Waiting)
+	}
 	n := &Node{cfg: cfg, rules: DefaultRules(), parents: slices.Clone(cfg.Parents), stale: true, settled: -1}
 	if cfg.Rules != nil {
 		n.rules = *cfg.Rules
