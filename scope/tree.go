@@ -10,13 +10,19 @@ package scope
 //	tree32   8 octets a range: IPv4, and IPv6 inside one /96
 //	tree128  32 octets a range: any other IPv6
 //
-// The code is written once, for 32 bits, in tree32.go (what a tree is, and
-// adding and removing), treeseek32.go (finding the leaf), treeedit32.go (how nodes split and join), treefind32.go
-// (queries), dense32.go (leaves that are bitmaps) and sizes32.go (the index by
-// size). gentree.go makes their twins
-// for 128 bits by exchanging the 32 at the end of names; the arithmetic that
-// differs is in key32.go and key128.go. Type parameters would spare the copy,
-// but calls of their methods are not inlined, and here that is most calls.
+// The code is written once, for 32 bits:
+//
+//	tree32.go      what a tree is; adding and removing
+//	treeseek32.go  finding the leaf, and the place in it
+//	treefind32.go  queries, and building at once
+//	treeedit32.go  how nodes split and join
+//	dense32.go     leaves that are bitmaps
+//	sizes32.go     the index by size, for best fit
+//
+// gentree.go makes their twins for 128 bits by exchanging the 32 at the end
+// of names; the arithmetic that differs is in key32.go and key128.go. Type
+// parameters would spare the copy, but calls of their methods are not inlined,
+// and here that is most calls.
 
 // Sizes of nodes.
 const (
