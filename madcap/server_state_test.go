@@ -367,6 +367,16 @@ func TestServerLateAnswers(t *testing.T) {
 			r.ack(typeRelease) // from memory
 			r.asked()
 		}},
+		{id: "a RELEASE while another is worked on", run: func(t *testing.T, r *srvRig) {
+			r.state("LEASED")
+			late(r)
+			r.unicast(srvRelease(1))
+			r.unicast(srvRelease(2))
+			r.resolve()
+			r.ack(typeRelease)
+			r.resolve()
+			r.nak(madcap.CodeLeaseUnknown, 0)
+		}},
 		{id: "a RELEASE of what is put off meanwhile", run: func(t *testing.T, r *srvRig) {
 			late(r)
 			r.alloc.Later = func(now time.Time, _ *madcap.Ask) time.Time { return now.Add(time.Hour) }

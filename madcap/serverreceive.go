@@ -179,7 +179,7 @@ func (s *Server) execute(now time.Time, x *exchange, other bool, payload []byte)
 	if p := s.pending.find(&x.key); p != nil {
 		// One question at a time about a lease. A RELEASE may be the last that
 		// its client sends, so it waits; all else the client sends again.
-		if x.typ == TypeRelease && p.typ != TypeRelease && !p.releasing {
+		if x.typ == TypeRelease && !p.releasing {
 			p.postpone(x)
 		} else {
 			s.silence(x, IgnoredInProgress)
