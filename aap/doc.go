@@ -29,6 +29,11 @@
 //     the times of a message on the receiver's clock.
 //   - Lists of [TimedRange] say which addresses something holds for, and until
 //     when: [Normalize], [Live], [Cut], [Without] and [Pack] work on them.
+//   - The rules are plain functions: [Collide] and [Resolve] say who gives way to
+//     whom, [Echoes] and [Run] tell a defence from a rival, [Defence] times the
+//     defence of allocations, [Candidates] choose addresses, [Invalidated] and
+//     [Consistent] compare spaces, [Reports], [MergeRequests] and [Unmet] make up a
+//     report, and the methods of [Timing] are the schedules.
 //
 // # Trust
 //
