@@ -133,6 +133,7 @@ func BenchmarkSpaceFirstFit(b *testing.B) {
 func BenchmarkSpaceBestFit(b *testing.B) {
 	eachSize(b, func(b *testing.B, ranges []Range) {
 		s := NewSpace(must(SetOf(ranges...)))
+		s.BestFit(U128(3)) // builds the index
 		for b.Loop() {
 			r, _ := s.BestFit(U128(3))
 			s.Take(r)
@@ -157,6 +158,7 @@ func BenchmarkSpaceRandomPrefix(b *testing.B) {
 	eachSize(b, func(b *testing.B, ranges []Range) {
 		s, rnd := NewSpace(must(SetOf(ranges...))), rand.New(rand.NewPCG(1, 2))
 		bits := width(s.is4) - 2
+		s.CountPrefixes(bits) // counts them from now on
 		for b.Loop() {
 			p, _ := s.RandomPrefix(bits, rnd)
 			r := RangeOf(p)
