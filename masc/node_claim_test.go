@@ -690,3 +690,32 @@ func TestConfig(t *testing.T) {
 	}
 	_ = fmt.Sprint(w.n.Stats(), masc.Claim{}, masc.Role(9), masc.ClaimType(9), masc.State(9), masc.MessageType(9), masc.AddrFamily(9))
 }
+
+// TestLastMoment: the instant its claim expires everywhere, its originator still
+// knows that it waits (MASC-D-68).
+func TestLastMoment(t *testing.T) {
+	var pending []masc.Claim
+	w := newTown(t, func(c *masc.NodeConfig) { c.Policy = spy{&fixed{}, &pending} }).settle()
+	w.cfg.Policy.(spy).fixed.plans = []masc.Plan{fixedPlan(masc.PlanNew, "228.10.64.0/20")}
+	w.now = w.now.Add(time.Millisecond)
+	w.n.SetDemand(w.now, 0, masc.Demand{Want: 1})
+	w.wait(masc.InitiateClaimDelay)
+	w.now = w.waitingClaim().Expiry()
+	w.n.SetDemand(w.now, 0, masc.Demand{Want: 1})
+	if len(pending) != 1 || pending[0].Prefix != masc.MustPrefix("228.10.64.0/20") {
+		t.Error(pending)
+	}
+}
+
+// spy is a fixed Policy that keeps what waits when it is asked.
+type spy struct {
+	*fixed
+	pending *[]masc.Claim
+}
+
+func (s spy) Grow(v *masc.View) masc.Plan {
+	if len(v.Parents) > 0 && v.Parents[0].Domain != masc.NumberID(100) {
+		*s.pending = v.Pending
+	}
+	return s.fixed.Grow(v)
+}

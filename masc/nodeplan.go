@@ -133,7 +133,7 @@ func (n *Node) view(sp *space, l level) *View {
 	if own := n.cache.domains[n.cfg.Domain]; own != nil {
 		for i := range own.entries {
 			e := &own.entries[i]
-			if e.takes(sp, l) && e.claim.Type != PrefixInUse && e.counts(n.sec) {
+			if e.takes(sp, l) && e.claim.Type != PrefixInUse && e.counts(n.sec) && e.claim.Node != n.cfg.Node {
 				v.Pending = append(v.Pending, e.claim)
 			}
 		}
@@ -147,7 +147,11 @@ func (n *Node) view(sp *space, l level) *View {
 		return others
 	}
 	for _, p := range n.pending {
-		if p.sp == sp && p.level == l && !p.waiting {
+		switch {
+		case p.sp != sp || p.level != l:
+		case p.waiting: // even if its Holdtime is just over (decision MASC-D-68)
+			v.Pending = append(v.Pending, p.claim)
+		default:
 			v.Pending = append(v.Pending, Claim{Type: NewClaim, Domain: n.cfg.Domain, Node: n.cfg.Node, Prefix: p.prefix})
 		}
 	}
