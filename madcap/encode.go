@@ -220,7 +220,7 @@ func (s *ServerIdentifier) append(b []byte) ([]byte, *fault) {
 // appendGroup appends a multicast address of the message's family.
 func (m *Message) appendGroup(b []byte, a netip.Addr) ([]byte, *fault) {
 	switch {
-	case FamilyOf(a) != m.Family || m.Family == 0:
+	case FamilyOf(a) != m.Family:
 		return b, faultf(ErrFamily, "%v in a message of family %v", a, m.Family)
 	case m.Family == FamilyIPv4:
 		if v := a.As4(); isGroup(v[:]) {
