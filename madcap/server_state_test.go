@@ -414,6 +414,15 @@ func TestServerLateAnswers(t *testing.T) {
 			srvEqual(t, "answers", len(r.sends), 0)
 			srvEqual(t, "state", r.stateName(), "NONE")
 		}},
+		{id: "a REQUEST taken up is answered, whomever the client turns to", run: func(t *testing.T, r *srvRig) {
+			late(r)
+			r.unicast(srvRequest(1))
+			r.multicast(srvRequest(2, srvNames(srvOther)))
+			r.resolve()
+			r.ack(typeRequest)
+			r.asked(madcap.OpAllocate)
+			srvEqual(t, "state", r.stateName(), "LEASED")
+		}},
 		{id: "a hold outlives the REQUEST for it", run: func(t *testing.T, r *srvRig) {
 			r.state("HELD")
 			late(r)
