@@ -23,23 +23,24 @@ func (m *Message) Decode(b []byte) error {
 	if err != nil {
 		return err
 	}
+	m.Type = t
 	switch t {
 	case TypeOpen:
+		m.Open = Open{Params: m.Open.Params[:0]}
 		err = m.Open.decode(b)
 	case TypeUpdate:
+		m.Update.Reset()
 		err = m.Update.decode(b)
 	case TypeNotification:
 		err = m.Notification.decode(b)
 	}
-	if err != nil && (t == TypeOpen || t == TypeUpdate && err.Err != UnrecognizedRequiredAttribute) {
+	if err == nil {
+		return nil
+	}
+	if t == TypeOpen || t == TypeUpdate && err.Err != UnrecognizedRequiredAttribute {
 		m.Reset()
-		return err
 	}
-	m.Type = t
-	if err != nil {
-		return err
-	}
-	return nil
+	return err
 }
 
 // Decode reads an OPEN, header included, as Message.Decode does.
@@ -180,6 +181,12 @@ func (u *Update) decode(m []byte) *Error {
 			return fail(TypeUpdate, MalformedAttributeList, headerLen+at, rest, "%d octets are no attribute", len(rest))
 		}
 		n, t := int(binary.BigEndian.Uint16(rest)), ClaimType(rest[2])
+		if n == claim4Len && len(rest) >= claim4Len && t <= Withdraw && rest[5]>>2&0x1F == byte(FamilyIPv4) {
+			u.Claims = grow(u.Claims) // as almost all are
+			u.Claims[len(u.Claims)-1].decode4((*[claim4Len]byte)(rest))
+			at += claim4Len
+			continue
+		}
 		if n < attributeHeaderLen || n > len(rest) || n%4 != 0 {
 			return u.lengthFault(body, at, n, t)
 		}
@@ -228,23 +235,36 @@ func grow(claims []Claim) []Claim {
 // decode sets every field of c from an attribute of a known type and family
 // that is long enough.
 func (c *Claim) decode(a []byte, t ClaimType, f AddrFamily) {
-	_ = a[claimFixed+15]
+	if f == FamilyIPv4 {
+		c.decode4((*[claim4Len]byte)(a))
+		return
+	}
+	_ = a[claimFixed+63]
 	c.Type, c.Role, c.Deprecated = t, Role(a[5]&3), a[5]&0x80 != 0
 	c.Timestamp = Timestamp(binary.BigEndian.Uint32(a[8:]))
 	c.Lifetime = Seconds(binary.BigEndian.Uint32(a[12:]))
 	c.Holdtime = Seconds(binary.BigEndian.Uint32(a[16:]))
 	c.Prefix.family = f
-	if f == FamilyIPv4 {
-		c.Domain.n = u128{0, uint64(binary.BigEndian.Uint32(a[20:]))}
-		c.Node.n = u128{0, uint64(binary.BigEndian.Uint32(a[24:]))}
-		c.Prefix.addr = u128{0, uint64(binary.BigEndian.Uint32(a[28:]))}
-		c.Prefix.mask = u128{0, uint64(binary.BigEndian.Uint32(a[32:]))}
-		return
-	}
 	c.Domain.n = read128(a[20:])
 	c.Node.n = read128(a[36:])
 	c.Prefix.addr = read128(a[52:])
 	c.Prefix.mask = read128(a[68:])
+}
+
+// claim4Len is the length of an IPv4 claim without parameters.
+const claim4Len = claimFixed + 4*4
+
+// decode4 is decode for an IPv4 claim.
+func (c *Claim) decode4(a *[claim4Len]byte) {
+	c.Type, c.Role, c.Deprecated = ClaimType(a[2]), Role(a[5]&3), a[5]&0x80 != 0
+	c.Timestamp = Timestamp(binary.BigEndian.Uint32(a[8:]))
+	c.Lifetime = Seconds(binary.BigEndian.Uint32(a[12:]))
+	c.Holdtime = Seconds(binary.BigEndian.Uint32(a[16:]))
+	c.Domain.n = u128{0, uint64(binary.BigEndian.Uint32(a[20:]))}
+	c.Node.n = u128{0, uint64(binary.BigEndian.Uint32(a[24:]))}
+	c.Prefix.addr = u128{0, uint64(binary.BigEndian.Uint32(a[28:]))}
+	c.Prefix.mask = u128{0, uint64(binary.BigEndian.Uint32(a[32:]))}
+	c.Prefix.family = FamilyIPv4
 }
 
 // lengthFault describes an attribute whose length cannot be (decision

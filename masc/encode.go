@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -106,6 +107,14 @@ func (u *Update) AppendBinary(dst []byte) ([]byte, error) {
 				return dst, err
 			}
 		}
+		if len(extra) == 0 && c.plain() {
+			if cap(b)-len(b) < claim4Len {
+				b = slices.Grow(b, claim4Len*(len(u.Claims)-i))
+			}
+			b = b[:len(b)+claim4Len]
+			c.put4((*[claim4Len]byte)(b[len(b)-claim4Len:]))
+			continue
+		}
 		if c.Type > Withdraw || c.Role > Parent || c.Prefix.family.width() == 0 ||
 			!c.Domain.Fits(c.Prefix.family) || !c.Node.Fits(c.Prefix.family) {
 			return dst, refuse(TypeUpdate, ErrValue, "claim %v", *c)
@@ -149,38 +158,45 @@ func appendAttributes(b []byte, extra []Extra, i int) ([]byte, []Extra, error) {
 	return b, extra, nil
 }
 
-// append appends the claim as an attribute without parameters.
-func (c *Claim) append(b []byte) []byte {
-	n := c.size()
-	at := len(b)
-	if cap(b)-at < n {
-		b = append(b, make([]byte, n)...)
-	} else {
-		b = b[:at+n]
-	}
-	a := b[at:]
-	flags := byte(c.Prefix.family)<<2 | byte(c.Role)
+// plain reports whether c is an IPv4 claim that can be encoded.
+func (c *Claim) plain() bool {
+	return c.Prefix.family == FamilyIPv4 && c.Type <= Withdraw && c.Role <= Parent &&
+		c.Domain.n.hi|c.Node.n.hi|(c.Domain.n.lo|c.Node.n.lo)>>32 == 0
+}
+
+// flags returns the octet with the D bit, the family and the role.
+func (c *Claim) flags() byte {
+	f := byte(c.Prefix.family)<<2 | byte(c.Role)
 	if c.Deprecated {
-		flags |= 0x80
+		f |= 0x80
 	}
-	_ = a[claimFixed+15]
-	binary.BigEndian.PutUint32(a, uint32(n)<<16|uint32(c.Type)<<8)
-	binary.BigEndian.PutUint32(a[4:], uint32(flags)<<16)
+	return f
+}
+
+// put4 writes an IPv4 claim as an attribute without parameters.
+func (c *Claim) put4(a *[claim4Len]byte) {
+	binary.BigEndian.PutUint64(a[:], claim4Len<<48|uint64(c.Type)<<40|uint64(c.flags())<<16)
 	binary.BigEndian.PutUint32(a[8:], uint32(c.Timestamp))
 	binary.BigEndian.PutUint32(a[12:], uint32(c.Lifetime))
 	binary.BigEndian.PutUint32(a[16:], uint32(c.Holdtime))
-	if c.Prefix.family == FamilyIPv4 {
-		binary.BigEndian.PutUint32(a[20:], uint32(c.Domain.n.lo))
-		binary.BigEndian.PutUint32(a[24:], uint32(c.Node.n.lo))
-		binary.BigEndian.PutUint32(a[28:], uint32(c.Prefix.addr.lo))
-		binary.BigEndian.PutUint32(a[32:], uint32(c.Prefix.mask.lo))
-		return b
-	}
-	for i, v := range [...]u128{c.Domain.n, c.Node.n, c.Prefix.addr, c.Prefix.mask} {
-		binary.BigEndian.PutUint64(a[20+16*i:], v.hi)
-		binary.BigEndian.PutUint64(a[28+16*i:], v.lo)
-	}
-	return b
+	binary.BigEndian.PutUint32(a[20:], uint32(c.Domain.n.lo))
+	binary.BigEndian.PutUint32(a[24:], uint32(c.Node.n.lo))
+	binary.BigEndian.PutUint32(a[28:], uint32(c.Prefix.addr.lo))
+	binary.BigEndian.PutUint32(a[32:], uint32(c.Prefix.mask.lo))
+}
+
+// append appends the claim, which can be encoded, as an attribute without
+// parameters.
+func (c *Claim) append(b []byte) []byte {
+	w := c.Prefix.family.width()
+	b = append(b, 0, byte(c.size()), byte(c.Type), 0, 0, c.flags(), 0, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(c.Timestamp))
+	b = binary.BigEndian.AppendUint32(b, uint32(c.Lifetime))
+	b = binary.BigEndian.AppendUint32(b, uint32(c.Holdtime))
+	b = appendNumber(b, c.Domain.n, w)
+	b = appendNumber(b, c.Node.n, w)
+	b = appendNumber(b, c.Prefix.addr, w)
+	return appendNumber(b, c.Prefix.mask, w)
 }
 
 // AppendBinary appends the NOTIFICATION, header included, to dst. Data beyond

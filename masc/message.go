@@ -24,7 +24,7 @@ const (
 const MaxNotificationData = MaxMessage - minNotification
 
 // Message is a message of any type, in the field that Type names; a KEEPALIVE
-// has none. Every message begins with the same header (RFC 2909, section 7.1):
+// has none, and the other fields mean nothing. Every message begins with the same header (RFC 2909, section 7.1):
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -121,10 +121,15 @@ func (n Notification) Unwrap() error { return n.Reason }
 
 // Reset empties m but keeps the memory of its lists for the next Decode.
 func (m *Message) Reset() {
+	switch m.Type {
+	case TypeOpen:
+		m.Open = Open{Params: m.Open.Params[:0]}
+	case TypeUpdate:
+		m.Update.Reset()
+	case TypeNotification:
+		m.Notification = Notification{}
+	}
 	m.Type = 0
-	m.Open = Open{Params: m.Open.Params[:0]}
-	m.Update.Reset()
-	m.Notification = Notification{}
 }
 
 // Reset empties u but keeps the memory of its lists for the next Decode.
