@@ -6,65 +6,61 @@
 //	go run ./internal/bench                  everything, some minutes
 //	go run ./internal/bench addrset xcast    some of it
 //
-// A ratio of 1 is as fast as the peer; whether more or less is better, and how
-// much is aimed at, stands beside it. Read ratios, not nanoseconds: machines
-// change their speed by the hour, a ratio taken inside one pass hardly moves.
+// A ratio of 1 is as fast as the peer; whether more or less is better, and what
+// is aimed at, stands beside it. The output is Markdown.
 package main
 
 import (
 	"flag"
 	"fmt"
-	"io"
+	"iter"
 	"os"
+	"runtime"
 	"slices"
+	"time"
 
 	"github.com/mcastalloc/malloc/internal/bench/addrset"
 	"github.com/mcastalloc/malloc/internal/bench/madcapcodec"
 	"github.com/mcastalloc/malloc/internal/bench/madcapserver"
+	"github.com/mcastalloc/malloc/internal/bench/mascbench"
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 	"github.com/mcastalloc/malloc/internal/bench/xcastbench"
 )
 
-var parts = []struct {
+type part struct {
 	name, title string
-	run         func(io.Writer) error
-}{
-	{"madcapcodec", "MADCAP codec", plain(madcapcodec.Run)},
-	{"madcapserver", "MADCAP server on loopback", madcapserver.Run},
-	{"addrset", "Address sets", plain(addrset.Run)},
-	{"xcast", "Xcast", plain(xcastbench.Run)},
+	rows        func() iter.Seq[ratio.Row]
 }
 
-func plain(run func(io.Writer)) func(io.Writer) error {
-	return func(w io.Writer) error { run(w); return nil }
+var parts = []part{
+	{"madcapcodec", "MADCAP codec", madcapcodec.Rows},
+	{"madcapserver", "MADCAP server on loopback", madcapserver.Rows},
+	{"addrset", "Address sets", addrset.Rows},
+	{"masc", "MASC codec", mascbench.Rows},
+	{"xcast", "Xcast", xcastbench.Rows},
 }
 
 func main() {
+	flag.IntVar(&ratio.Passes, "passes", ratio.Passes, "how often each row is measured")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: bench [part ...]; parts:")
+		fmt.Fprintln(os.Stderr, "usage: bench [-passes n] [part ...]")
 		for _, p := range parts {
 			fmt.Fprintf(os.Stderr, "  %-14s %s\n", p.name, p.title)
 		}
 	}
 	flag.Parse()
 	for _, name := range flag.Args() {
-		if !slices.ContainsFunc(parts, func(p struct {
-			name, title string
-			run         func(io.Writer) error
-		}) bool {
-			return p.name == name
-		}) {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
 			flag.Usage()
 			os.Exit(2)
 		}
 	}
+	fmt.Printf("%s, %s/%s, %d processors, %s, median of %d passes\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), time.Now().Format(time.DateOnly), ratio.Passes)
 	for _, p := range parts {
-		if flag.NArg() > 0 && !slices.Contains(flag.Args(), p.name) {
-			continue
-		}
-		fmt.Printf("\n## %s\n\n", p.title)
-		if err := p.run(os.Stdout); err != nil {
-			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", p.name, err)
-			os.Exit(1)
+		if flag.NArg() == 0 || slices.Contains(flag.Args(), p.name) {
+			fmt.Printf("\n## %s\n\n", p.title)
+			ratio.Print(os.Stdout, p.rows())
 		}
 	}
 }

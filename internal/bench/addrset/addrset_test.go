@@ -4,17 +4,8 @@ package addrset
 
 import (
 	"math/rand/v2"
-	"os"
 	"testing"
 )
-
-// TestRun prints the table: MALLOC_BENCH=1 go test -v ./addrset
-func TestRun(t *testing.T) {
-	if os.Getenv("MALLOC_BENCH") == "" {
-		t.Skip("set MALLOC_BENCH=1 to measure")
-	}
-	Run(os.Stdout)
-}
 
 // TestTree64 holds the floor to what it is a floor of.
 func TestTree64(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 
 	"github.com/gaissmai/bart"
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 	"github.com/mcastalloc/malloc/scope"
 	"go4.org/netipx"
 )
@@ -99,8 +100,8 @@ func must[T any](v T, err error) T {
 var sink int
 
 // Rows measures row after row.
-func Rows() iter.Seq[Row] {
-	return func(yield func(Row) bool) {
+func Rows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
 		for _, n := range []int{1e4, 1e5, 1e6} {
 			w := newWorld(n)
 			for r := range w.rows(n) {
@@ -117,11 +118,11 @@ func Rows() iter.Seq[Row] {
 	}
 }
 
-func (w *world) rows(n int) iter.Seq[Row] {
+func (w *world) rows(n int) iter.Seq[ratio.Row] {
 	size := fmt.Sprintf(", n = %.0e", float64(n))
-	return func(yield func(Row) bool) {
+	return func(yield func(ratio.Row) bool) {
 		more := true
-		put := func(r Row) {
+		put := func(r ratio.Row) {
 			more = more && yield(r)
 		}
 		spaceContains := func(n int) {
@@ -152,10 +153,10 @@ func (w *world) rows(n int) iter.Seq[Row] {
 				}
 			}
 		}
-		put(compare("is this address taken (Space)"+size, "bart Lite Contains", 1, spaceContains, liteContains))
-		put(compare("is this address taken (Set)"+size, "bart Lite Contains", 1, setContains, liteContains))
-		put(compare("is this address taken (Space)"+size, "netipx Contains", 0.3, spaceContains, netipxContains))
-		put(compare("is this address taken (Set)"+size, "netipx Contains", 0.3, setContains, netipxContains))
+		put(ratio.Time("is this address taken (Space)"+size, "bart Lite Contains", 1, spaceContains, liteContains))
+		put(ratio.Time("is this address taken (Set)"+size, "bart Lite Contains", 1, setContains, liteContains))
+		put(ratio.Time("is this address taken (Space)"+size, "netipx Contains", 0.3, spaceContains, netipxContains))
+		put(ratio.Time("is this address taken (Set)"+size, "netipx Contains", 0.3, setContains, netipxContains))
 		takeGive := func(n int) {
 			for i := range n {
 				r := w.ranges[i%many]
@@ -163,7 +164,7 @@ func (w *world) rows(n int) iter.Seq[Row] {
 				w.space.Add(r)
 			}
 		}
-		put(compare("take and give one range"+size, "bart Lite Insert+Delete", 0.4, takeGive, func(n int) {
+		put(ratio.Time("take and give one range"+size, "bart Lite Insert+Delete", 0.4, takeGive, func(n int) {
 			for i := range n {
 				w.lite.Insert(w.prefixes[i%many])
 				w.lite.Delete(w.prefixes[i%many])
@@ -176,9 +177,9 @@ func (w *world) rows(n int) iter.Seq[Row] {
 }
 
 // rows2 measures what netipx is too slow for at every size.
-func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
+func (w *world) rows2(n int, size string, put func(ratio.Row), takeGive func(int)) {
 	if n == 1e5 {
-		put(compare("is this block free"+size, "netipx OverlapsPrefix", 1e-4, func(n int) {
+		put(ratio.Time("is this block free"+size, "netipx OverlapsPrefix", 1e-4, func(n int) {
 			for i := range n {
 				if w.space.Covers(scope.RangeOf(w.blocks[i%many])) {
 					sink++
@@ -191,7 +192,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 				}
 			}
 		}))
-		put(compare("take and give one range"+size, "netipx AddSet+AddRange+IPSet", 3e-5, takeGive, func(n int) {
+		put(ratio.Time("take and give one range"+size, "netipx AddSet+AddRange+IPSet", 3e-5, takeGive, func(n int) {
 			for i := range n {
 				var b netipx.IPSetBuilder
 				b.AddSet(w.used)
@@ -200,7 +201,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 				sink += len(s.Ranges())
 			}
 		}))
-		put(compare("find, take and give one address (first fit)"+size, "netipx RemoveFreePrefix(32)", 2e-6, func(n int) {
+		put(ratio.Time("find, take and give one address (first fit)"+size, "netipx RemoveFreePrefix(32)", 2e-6, func(n int) {
 			for range n {
 				r, _ := w.space.TakeFirst(scope.U128(1))
 				w.space.Add(r)
@@ -212,7 +213,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 			}
 		}))
 		rnd := rand.New(rand.NewPCG(3, 4))
-		put(compare("find, take and give one address (at random)"+size, "netipx RemoveFreePrefix(32)", 2e-6, func(n int) {
+		put(ratio.Time("find, take and give one address (at random)"+size, "netipx RemoveFreePrefix(32)", 2e-6, func(n int) {
 			for range n {
 				a, _ := w.space.RandomAddr(rnd)
 				r := scope.Single(a)
@@ -225,7 +226,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 				sink += len(s.Ranges())
 			}
 		}))
-		put(compare("find, take and give a block of 16 (first)"+size, "netipx RemoveFreePrefix(28)", 5e-6, func(n int) {
+		put(ratio.Time("find, take and give a block of 16 (first)"+size, "netipx RemoveFreePrefix(28)", 5e-6, func(n int) {
 			for range n {
 				p, _ := w.space.NthPrefix(28, scope.Uint128{})
 				r := scope.RangeOf(p)
@@ -238,7 +239,7 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 				sink += len(s.Ranges())
 			}
 		}))
-		put(compare("find, take and give a block of 16 (at random)"+size, "netipx RemoveFreePrefix(28)", 5e-6, func(n int) {
+		put(ratio.Time("find, take and give a block of 16 (at random)"+size, "netipx RemoveFreePrefix(28)", 5e-6, func(n int) {
 			for range n {
 				p, _ := w.space.RandomPrefix(28, rnd)
 				r := scope.RangeOf(p)
@@ -262,26 +263,26 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 			sink += len(s.Ranges())
 		}
 	}
-	put(compare("build a Set from N random ranges"+size, "netipx AddRange+IPSet", 0.3, func(k int) {
+	put(ratio.Time("build a Set from N random ranges"+size, "netipx AddRange+IPSet", 0.3, func(k int) {
 		for range k {
 			s := must(scope.SetOf(w.taken...))
 			sink += s.Len()
 		}
 	}, buildPeer))
-	put(compare("build a Space from N random ranges"+size, "netipx AddRange+IPSet", 0.3, func(k int) {
+	put(ratio.Time("build a Space from N random ranges"+size, "netipx AddRange+IPSet", 0.3, func(k int) {
 		for range k {
 			sink += scope.NewSpace(must(scope.SetOf(w.taken...))).Len()
 		}
 	}, buildPeer))
-	peer := heap(func() any {
+	peer := ratio.Heap(func() any {
 		var b netipx.IPSetBuilder
 		b.AddSet(w.used)
 		return must(b.IPSet())
 	}) / float64(n)
 	weigh := func(what string, build func() any) {
-		ours := heap(build) / float64(n)
-		put(Row{What: what + size, Peer: "netipx IPSet", Target: 0.5, Ratio: ours / peer, Low: ours / peer, High: ours / peer,
-			Ours: ours, Theirs: peer, Allocs: -1, Bytes: true})
+		ours := ratio.Heap(build) / float64(n)
+		put(ratio.Row{What: what + size, Peer: "netipx IPSet", Target: 0.5, Ratio: ours / peer, Low: ours / peer, High: ours / peer,
+			Ours: ours, Theirs: peer, Allocs: -1, Unit: "B"})
 	}
 	weigh("heap a range, Set", func() any { return must(scope.SetOf(w.taken...)) })
 	weigh("heap a range, Space built at once", func() any { return scope.NewSpace(w.set) })
@@ -297,8 +298,8 @@ func (w *world) rows2(n int, size string, put func(Row), takeGive func(int)) {
 
 // full measures the /8 that is 99.9 % full, against the floor, and how the
 // cost grows with the number of fragments.
-func full() iter.Seq[Row] {
-	return func(yield func(Row) bool) {
+func full() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
 		rnd := rand.New(rand.NewPCG(5, 6))
 		floor, space := newTree64(), &scope.Space{}
 		for range all / 1000 {
@@ -306,7 +307,7 @@ func full() iter.Seq[Row] {
 			floor.give(n)
 			space.Add(scope.Single(addr(base + n)))
 		}
-		first := compare("find, take and give one address, 99.9 % full (first)", "tree64 floor", 4, func(n int) {
+		first := ratio.Time("find, take and give one address, 99.9 % full (first)", "tree64 floor", 4, func(n int) {
 			for range n {
 				r, _ := space.TakeFirst(scope.U128(1))
 				space.Add(r)
@@ -323,7 +324,7 @@ func full() iter.Seq[Row] {
 			places[i] = rnd.Uint32N(all)
 			addrs[i] = addr(base + places[i])
 		}
-		next := compare("find, take and give one address, 99.9 % full (next to a place)", "tree64 floor", 4, func(n int) {
+		next := ratio.Time("find, take and give one address, 99.9 % full (next to a place)", "tree64 floor", 4, func(n int) {
 			for i := range n {
 				a, ok := space.Next(addrs[i%many])
 				if !ok {
@@ -352,7 +353,7 @@ func full() iter.Seq[Row] {
 			}
 		}
 		runtime.KeepAlive(sink)
-		yield(compare("find, take and give one address, n = 1e6", "the same at n = 1e2", 2,
+		yield(ratio.Time("find, take and give one address, n = 1e6", "the same at n = 1e2", 2,
 			churn(newWorld(1e6).space), churn(newWorld(1e2).space)))
 	}
 }

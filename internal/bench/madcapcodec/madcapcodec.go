@@ -7,11 +7,10 @@
 package madcapcodec
 
 import (
-	"fmt"
-	"io"
-	"slices"
-	"testing"
-	"time"
+	"iter"
+	"strings"
+
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 )
 
 // row is one comparison: ours against a peer or the floor.
@@ -21,42 +20,14 @@ type row struct {
 	target      float64 // the ratio ours : other must not exceed
 }
 
-// Run measures every row in passes and prints the median ratio, with the
-// middle half of the passes in brackets.
-func Run(w io.Writer) {
-	const passes = 12
-	fmt.Fprintf(w, "%-58s %8s %8s   %-26s %s\n", "MADCAP codec : other", "ns", "ns", "ratio", "target")
-	for _, r := range rows() {
-		var ratios, ours, others []float64
-		for range passes {
-			a, b := nanoseconds(r.ours), nanoseconds(r.other)
-			ratios, ours, others = append(ratios, a/b), append(ours, a), append(others, b)
-		}
-		for _, s := range [][]float64{ratios, ours, others} {
-			slices.Sort(s)
-		}
-		verdict := "met"
-		if ratios[passes/2] > r.target {
-			verdict = "missed"
-		}
-		fmt.Fprintf(w, "%-58s %8.1f %8.1f   %-8.3g (%.3g-%.3g) %*s <= %-6g %s\n", r.name, ours[passes/2], others[passes/2],
-			ratios[passes/2], ratios[passes/4], ratios[passes*3/4], 2, "", r.target, verdict)
-		if n := testing.AllocsPerRun(100, r.ours); n != 0 {
-			fmt.Fprintf(w, "%-58s %v allocations where there must be none\n", r.name, n)
-		}
-	}
-}
-
-// nanoseconds returns what one call of f takes, over about three milliseconds.
-func nanoseconds(f func()) float64 {
-	const slice = 3 * time.Millisecond
-	for n := 64; ; n *= 2 {
-		start := time.Now()
-		for range n {
-			f()
-		}
-		if took := time.Since(start); took >= slice {
-			return float64(took.Nanoseconds()) / float64(n)
+// Rows measures and yields one row after the other.
+func Rows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
+		for _, r := range rows() {
+			what, peer, _ := strings.Cut(r.name, " : ")
+			if !yield(ratio.Time(what, peer, r.target, ratio.Each(r.ours), ratio.Each(r.other))) {
+				return
+			}
 		}
 	}
 }

@@ -2,10 +2,7 @@
 
 package madcapcodec
 
-import (
-	"bytes"
-	"testing"
-)
+import "testing"
 
 // BenchmarkRows is Run for the benchmark tools.
 func BenchmarkRows(b *testing.B) {
@@ -43,13 +40,4 @@ func TestNoAllocs(t *testing.T) {
 			t.Errorf("%s: %v allocations", r.name, n)
 		}
 	}
-}
-
-func TestRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("about three seconds")
-	}
-	var out bytes.Buffer
-	Run(&out)
-	t.Log("\n" + out.String())
 }

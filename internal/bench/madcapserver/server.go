@@ -12,97 +12,68 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
-	"slices"
 	"time"
 
 	"golang.org/x/net/ipv4"
 
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 	"github.com/mcastalloc/malloc/lease"
 	"github.com/mcastalloc/malloc/madcap"
 	"github.com/mcastalloc/malloc/madcap/madcapnet"
 	"github.com/mcastalloc/malloc/scope"
 )
 
-// Passes is how often each row is measured.
-var Passes = 9
-
 // requests is how many requests a pass sends.
 const requests = 20000
 
-// Run measures and prints all rows.
-func Run(w io.Writer) error {
-	server, stop, err := startServer()
-	if err != nil {
-		return err
-	}
-	defer stop()
-	echo, stopEcho, err := startEcho()
-	if err != nil {
-		return err
-	}
-	defer stopEcho()
-
-	getinfo, request := newSource(madcap.TypeGetInfo), newSource(madcap.TypeRequest)
-	fmt.Fprintf(w, "%-58s %7s %7s %17s %12s %12s %s\n", "what", "target", "ratio", "middle half", "server", "echo", "allocs/request")
-	for _, inFlight := range []int{1, 8, 32} {
-		for _, row := range []struct {
+// Rows measures and yields one row after the other.
+func Rows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
+		server, stop, err := startServer()
+		if err != nil {
+			panic(err)
+		}
+		defer stop()
+		echo, stopEcho, err := startEcho()
+		if err != nil {
+			panic(err)
+		}
+		defer stopEcho()
+		for _, what := range []struct {
 			name   string
-			target float64
+			target float64 // for the rate
 			s      *source
-		}{{"GETINFO", 0.92, getinfo}, {"REQUEST", 0.85, request}} {
-			var ratios, ours, theirs, allocs []float64
-			var p50, p50echo []float64
-			for range Passes {
-				e, err := load(echo, row.s, inFlight)
-				if err != nil {
-					return err
+		}{{"GETINFO", 0.92, newSource(madcap.TypeGetInfo)}, {"REQUEST", 0.85, newSource(madcap.TypeRequest)}} {
+			for _, inFlight := range []int{1, 8, 32} {
+				name, target := fmt.Sprintf("%s answered, %d in flight", what.name, inFlight), what.target
+				if inFlight == 1 {
+					name, target = what.name+", round trip, p50", 1.1
 				}
-				r, err := load(server, row.s, inFlight)
-				if err != nil {
-					return err
+				var allocs []float64
+				row := ratio.Of(name, "bare echo, same calls", target, func() (float64, float64) {
+					e, r := load(echo, what.s, inFlight), load(server, what.s, inFlight)
+					allocs = append(allocs, r.allocs)
+					if inFlight == 1 {
+						return r.p50, e.p50
+					}
+					return r.perSecond, e.perSecond
+				})
+				row.Unit, row.AtLeast = "us", false
+				if inFlight > 1 {
+					row.Unit, row.AtLeast = "/s", true
 				}
-				ratios = append(ratios, r.perSecond/e.perSecond)
-				ours, theirs = append(ours, r.perSecond), append(theirs, e.perSecond)
-				allocs = append(allocs, r.allocs)
-				p50, p50echo = append(p50, r.p50), append(p50echo, e.p50)
+				_, row.Allocs, _ = ratio.Quartiles(allocs)
+				if !yield(row) {
+					return
+				}
 			}
-			if inFlight == 1 {
-				for i := range p50 {
-					ratios[i] = p50[i] / p50echo[i]
-				}
-				print(w, fmt.Sprintf("%s round trip, p50, one in flight", row.name), 1.1, false, ratios, p50, p50echo, "us", allocs)
-				continue
-			}
-			print(w, fmt.Sprintf("%s answered, requests/s, %d in flight", row.name, inFlight), row.target, true, ratios, ours, theirs, "/s", allocs)
 		}
 	}
-	return nil
-}
-
-func print(w io.Writer, what string, target float64, atLeast bool, ratios, ours, theirs []float64, unit string, allocs []float64) {
-	low, ratio, high := quartiles(ratios)
-	_, a, _ := quartiles(ours)
-	_, b, _ := quartiles(theirs)
-	_, n, _ := quartiles(allocs)
-	sign, ok := "<=", ratio <= target
-	if atLeast {
-		sign, ok = ">=", ratio >= target
-	}
-	verdict := "meets"
-	if !ok {
-		verdict = "MISSES"
-	}
-	fmt.Fprintf(w, "%-58s %2s %.2f %7.3f (%.3f - %.3f) %9.6g %-2s %9.6g %-2s %8.3f  %s\n", what, sign, target, ratio, low, high, a, unit, b, unit, n, verdict)
-}
-
-func quartiles(v []float64) (low, median, high float64) {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/4], v[len(v)/2], v[len(v)*3/4]
 }
 
 // startServer runs a server on a pool of twelve million addresses.
@@ -186,40 +157,40 @@ func (s *source) next() []byte {
 type result struct{ perSecond, p50, allocs float64 }
 
 // load sends requests, so many at once, and waits for their answers.
-func load(to netip.AddrPort, s *source, inFlight int) (result, error) {
+func load(to netip.AddrPort, s *source, inFlight int) result {
 	c, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(to))
 	if err != nil {
-		return result{}, err
+		panic(err)
 	}
 	defer c.Close()
+	send := func() {
+		if _, err := c.Write(s.next()); err != nil {
+			panic(err)
+		}
+	}
 	buf := make([]byte, 65535)
 	trips := make([]float64, 0, requests)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	start := time.Now()
 	for range inFlight {
-		if _, err := c.Write(s.next()); err != nil {
-			return result{}, err
-		}
+		send()
 	}
-	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	sent := start
 	for i := range requests {
 		if _, err := c.Read(buf); err != nil {
-			return result{}, err
+			panic(err)
 		}
-		now := time.Now()
-		trips = append(trips, float64(now.Sub(sent).Nanoseconds())/1000)
+		trips = append(trips, float64(time.Since(sent).Nanoseconds())/1000)
 		if i+inFlight < requests {
 			sent = time.Now()
-			if _, err := c.Write(s.next()); err != nil {
-				return result{}, err
-			}
+			send()
 		}
 	}
 	d := time.Since(start)
 	runtime.ReadMemStats(&after)
-	_, p50, _ := quartiles(trips)
-	return result{requests / d.Seconds(), p50, float64(after.Mallocs-before.Mallocs) / requests}, nil
+	_, p50, _ := ratio.Quartiles(trips)
+	return result{requests / d.Seconds(), p50, float64(after.Mallocs-before.Mallocs) / requests}
 }

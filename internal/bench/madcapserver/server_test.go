@@ -3,20 +3,15 @@
 package madcapserver
 
 import (
-	"os"
-	"strings"
 	"testing"
+
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 )
 
-// TestRun keeps the comparison runnable: one pass, no verdict.
-func TestRun(t *testing.T) {
-	Passes = 1
-	if os.Getenv("MALLOC_BENCH") != "" {
-		Passes = 9
+// TestRows keeps the comparison runnable: one pass, no verdict.
+func TestRows(t *testing.T) {
+	ratio.Passes = 1
+	for r := range Rows() {
+		t.Log(r)
 	}
-	var out strings.Builder
-	if err := Run(&out); err != nil {
-		t.Fatal(err)
-	}
-	t.Log("\n" + out.String())
 }

@@ -10,54 +10,18 @@ package mascbench
 
 import (
 	"encoding/binary"
-	"fmt"
-	"io"
+	"iter"
 	"net/netip"
-	"slices"
-	"testing"
 	"time"
 
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
 
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 	"github.com/mcastalloc/malloc/masc"
 )
 
-// A Row compares the library with a peer in one respect.
-type Row struct {
-	What, Peer   string
-	Target       float64 // the ratio should not exceed this
-	Ratio        float64 // library : peer, median of all passes
-	Low, High    float64 // the middle half of the passes
-	Ours, Theirs float64 // medians, in ns
-	Allocs       float64 // allocations of one operation of the library
-}
-
-// Passes is how often each row is measured.
-var Passes = 9
-
-// budget is the least time one side of one pass runs.
-const budget = 10 * time.Millisecond
-
-// Run measures all rows and prints them as a table.
-func Run(w io.Writer) {
-	fmt.Fprintf(w, "%-32s %-36s %8s %8s %19s %12s %12s %s\n", "what", "peer", "target", "ratio", "middle half", "library", "peer", "allocs")
-	for _, r := range Rows() {
-		fmt.Fprintln(w, r)
-	}
-}
-
-// String returns the row as one line of the table.
-func (r Row) String() string {
-	verdict := "meets"
-	if r.Ratio > r.Target {
-		verdict = "MISSES"
-	}
-	return fmt.Sprintf("%-32s %-36s %8.3g %8.3g (%8.3g-%8.3g) %10.4gns %10.4gns %6.2f %s",
-		r.What, r.Peer, r.Target, r.Ratio, r.Low, r.High, r.Ours, r.Theirs, r.Allocs, verdict)
-}
-
-// Rows measures and returns all rows.
-func Rows() []Row {
+// Rows measures and yields one row after the other.
+func Rows() iter.Seq[ratio.Row] {
 	ours, theirs := messages()
 	update, open, keepalive := encoded(&ours[0]), encoded(&ours[1]), encoded(&ours[2])
 	var m masc.Message
@@ -103,7 +67,7 @@ func Rows() []Row {
 		}
 	}
 	var f floor
-	return []Row{
+	rows := []func() ratio.Row{
 		compare("UPDATE decode, 20 claims", "GoBGP UPDATE-mpmcast20 decode", 0.07, decode(update), parse(theirs[0])),
 		compare("UPDATE encode, 20 claims", "GoBGP UPDATE-mpmcast20 encode", 0.035, encode(&ours[0]), serialize(theirs[0])),
 		compare("OPEN decode", "GoBGP OPEN decode", 0.06, decode(open), parse(theirs[1])),
@@ -120,6 +84,13 @@ func Rows() []Row {
 			}
 		}),
 	}
+	return func(yield func(ratio.Row) bool) {
+		for _, row := range rows {
+			if !yield(row()) {
+				return
+			}
+		}
+	}
 }
 
 func encoded(m *masc.Message) []byte {
@@ -130,32 +101,9 @@ func encoded(m *masc.Message) []byte {
 	return b
 }
 
-// compare measures ours against theirs. Each is called with the number of
-// operations to carry out.
-func compare(what, peer string, target float64, ours, theirs func(n int)) Row {
-	r := Row{What: what, Peer: peer, Target: target, Allocs: testing.AllocsPerRun(100, func() { ours(1) })}
-	var ratios, a, b []float64
-	for range Passes {
-		x, y := perOp(ours), perOp(theirs)
-		ratios, a, b = append(ratios, x/y), append(a, x), append(b, y)
-	}
-	for _, v := range [][]float64{ratios, a, b} {
-		slices.Sort(v)
-	}
-	k := len(ratios)
-	r.Low, r.Ratio, r.High, r.Ours, r.Theirs = ratios[k/4], ratios[k/2], ratios[k*3/4], a[k/2], b[k/2]
-	return r
-}
-
-// perOp returns the nanoseconds one operation of f takes.
-func perOp(f func(n int)) float64 {
-	for n := 1; ; n *= 2 {
-		start := time.Now()
-		f(n)
-		if d := time.Since(start); d >= budget {
-			return float64(d.Nanoseconds()) / float64(n)
-		}
-	}
+// compare prepares a row.
+func compare(what, peer string, target float64, ours, theirs func(int)) func() ratio.Row {
+	return func() ratio.Row { return ratio.Time(what, peer, target, ours, theirs) }
 }
 
 // messages returns an UPDATE of 20 prefixes, an OPEN and a KEEPALIVE of each

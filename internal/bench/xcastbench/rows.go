@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/mcastalloc/malloc/internal/bench/ratio"
 	"github.com/mcastalloc/malloc/xcast"
 	"golang.org/x/net/ipv4"
 )
@@ -99,8 +100,8 @@ func packet(f xcast.Family, n, ways int) []byte {
 
 // sourceRows: one datagram that carries all destinations, built and sent, beside
 // a datagram to each.
-func (l *loopback) sourceRows() iter.Seq[Row] {
-	return func(yield func(Row) bool) {
+func (l *loopback) sourceRows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
 		payload := make([]byte, payloadLen)
 		buf := make([]byte, 0, 4096)
 		for _, row := range []struct {
@@ -158,8 +159,8 @@ func node(policy xcast.Policy) *xcast.Forwarder {
 
 // routerRows: one packet in, k copies out in one sendmmsg, headers and payload
 // from two buffers each, beside a sendmmsg of k packets that are ready.
-func (l *loopback) routerRows() iter.Seq[Row] {
-	return func(yield func(Row) bool) {
+func (l *loopback) routerRows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
 		for _, row := range []struct {
 			what   string
 			n, k   int
@@ -210,8 +211,8 @@ func (l *loopback) routerRows() iter.Seq[Row] {
 
 // codecRows: validating a received packet beside copying its headers, and
 // forwarding beside the route lookups in it.
-func codecRows() iter.Seq[Row] {
-	return func(yield func(Row) bool) {
+func codecRows() iter.Seq[ratio.Row] {
+	return func(yield func(ratio.Row) bool) {
 		code := xcast.Experimental()
 		for _, f := range []xcast.Family{xcast.Xcast4, xcast.Xcast6} {
 			for _, n := range []int{2, 8, 32, 125} {

@@ -5,7 +5,6 @@ package xcastbench
 import (
 	"bytes"
 	"net"
-	"os"
 	"testing"
 
 	"github.com/gopacket/gopacket"
@@ -14,14 +13,6 @@ import (
 	"github.com/mcastalloc/malloc/xcast/xcasttest"
 	"pgregory.net/rapid"
 )
-
-// TestRun prints the table: MALLOC_BENCH=1 go test -v ./xcastbench
-func TestRun(t *testing.T) {
-	if os.Getenv("MALLOC_BENCH") == "" {
-		t.Skip("set MALLOC_BENCH=1 to measure")
-	}
-	Run(os.Stdout)
-}
 
 // TestX2UForGopacket lets another decoder judge what X2U makes: every layer
 // decodes, lengths and checksums of IP, UDP, TCP and ICMPv6 are right, and the
