@@ -29,12 +29,9 @@ type Row struct {
 // Passes is how often each row is measured.
 var Passes = 9
 
-// A side of a pass is the shortest of so many slices of about this length: what
-// else runs on the machine only ever adds to them.
-const (
-	tries = 15
-	slice = 700 * time.Microsecond
-)
+// slice is how long one side of a pass runs at least: long enough to contain
+// its share of garbage collection.
+const slice = 15 * time.Millisecond
 
 // Each makes an operation out of one call of f.
 func Each(f func()) func(n int) {
@@ -109,28 +106,15 @@ func (r Row) String() string {
 
 // perOp returns the nanoseconds one operation of f takes.
 func perOp(f func(n int)) float64 {
-	n, least := 1, time.Duration(0)
-	for { // how many operations make a slice
-		least = elapsed(f, n)
-		if least >= slice || n >= 1<<26 {
-			break
+	for n := 1; ; {
+		start := time.Now()
+		f(n)
+		d := time.Since(start)
+		if d >= slice {
+			return float64(d.Nanoseconds()) / float64(n)
 		}
-		n = max(n*2, int(1.2*float64(n)*float64(slice)/float64(least+1)))
+		n = max(n*2, int(1.2*float64(n)*float64(slice)/float64(d+1)))
 	}
-	repeat := tries
-	if least > 20*slice { // a slow one: it has no short slices
-		repeat = 1
-	}
-	for range repeat {
-		least = min(least, elapsed(f, n))
-	}
-	return float64(least.Nanoseconds()) / float64(n)
-}
-
-func elapsed(f func(n int), n int) time.Duration {
-	start := time.Now()
-	f(n)
-	return time.Since(start)
 }
 
 // allocs returns the allocations of one operation after a warm-up, -1 for one
