@@ -21,6 +21,7 @@ import (
 func TestOffersGiveWay(t *testing.T) {
 	c := listed("239.255.1.0-239.255.1.2")
 	c.Store = &lease.MemoryStore{}
+	c.Damaged = func(key string, err error) { t.Errorf("LEASE-S-11: %s: %v", key, err) }
 	a, b := newRig(t, c), newRig(t, c)
 	req := lease.Request{Family: lease.IPv4, ID: "\x00offered"}
 	offer, err := a.Offer(as("a"), req, time.Minute)
@@ -28,6 +29,7 @@ func TestOffersGiveWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.get(as("b"), lease.Request{Family: lease.IPv4, Addrs: offer.Addrs})
+	a.get(as("c"), ipv4) // learns of it
 	l := a.get(as("a"), req)
 	if l.Addrs.Overlaps(offer.Addrs) || l.ID != offer.ID {
 		t.Errorf("LEASE-S-3: %v is granted twice", l)
