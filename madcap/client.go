@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// ClientConfig says how a Client behaves. Only Rand is required. Where a zero
-// duration or number selects a default, a negative one means zero or none.
+// ClientConfig says how a Client behaves. Only Rand is required.
 type ClientConfig struct {
 	// Rand gives the first transaction identifier, the Lease Identifiers nobody
 	// else chose, and the jitter. For shared leases it must be
@@ -41,7 +40,7 @@ type ClientConfig struct {
 	// DiscoverDelay is how long to wait for more OFFERs after the first one,
 	// and for more ACKs to a multicast GETINFO: below 60 s, as servers hold
 	// what they offer no longer. The default is the current delay of
-	// Retransmit (section 2.2.2). It does not matter if First is set.
+	// Retransmit (section 2.2.2); a negative one is the same as First.
 	DiscoverDelay time.Duration
 
 	// First takes the first acceptable OFFER, and the first ACK to a multicast
@@ -50,7 +49,7 @@ type ClientConfig struct {
 
 	// Choose returns the index of the OFFER to accept, -1 for none. The default
 	// prefers the earliest start, then the most addresses, then the longest
-	// lease, then what came first.
+	// lease, then what came first. It must not call the Client.
 	Choose func(discover *Message, offers []Answer) int
 
 	// HopLimit is the TTL or hop limit of multicast messages, 1 to 255. The

@@ -117,6 +117,38 @@ func TestClientCancels(t *testing.T) {
 		time.Sleep(time.Hour)
 		n.wantTranscript("+0s DISCOVER to 239.255.255.254")
 	})
+	bubble(t, "together with a lease of no use", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n, c := known(t, altered(madcap.TypeRequest, func(_, a *madcap.Message) {
+			cancel()
+			a.StartTime, a.CurrentTime = time.Now().Add(time.Hour).Truncate(time.Second), time.Now().Truncate(time.Second)
+		}, granting), ClientConfig{})
+		if _, err := c.Allocate(ctx, lease.Request{Scope: localScope}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		n.wantTranscript("+0s REQUEST to 198.51.100.1", "+0s RELEASE to 198.51.100.1")
+	})
+	bubble(t, "in the middle of a RELEASE", func(t *testing.T) { // nobody wants the lease, so it is released all the same
+		n, c := known(t, silent, ClientConfig{})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := c.Release(ctx, leaseNow()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		time.Sleep(time.Hour)
+		n.wantTranscript("+0s RELEASE to 198.51.100.1", "+4s RELEASE to 198.51.100.1", "+12s RELEASE to 198.51.100.1", "+28s RELEASE to 198.51.100.1")
+	})
+	bubble(t, "in the middle of a RENEW", func(t *testing.T) {
+		n, c := known(t, silent, ClientConfig{})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := c.ChangeLifetime(ctx, leaseNow(), lease.Window{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		time.Sleep(time.Hour)
+		n.wantTranscript("+0s RENEW to 198.51.100.1", "+4s RENEW to 198.51.100.1")
+	})
 	bubble(t, "before anything is sent", func(t *testing.T) {
 		n, c := known(t, granting, ClientConfig{})
 		ctx, cancel := context.WithCancel(t.Context())

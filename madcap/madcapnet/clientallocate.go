@@ -254,27 +254,14 @@ func (c *Client) remember(ctx context.Context, req *lease.Request, l lease.Lease
 
 // giveBack releases a lease that the caller cannot use. It waits for the answer
 // as long as ctx lets it, so that the addresses are free when the caller hears
-// of it; when ctx ends the machine goes on by itself.
+// of it.
 func (c *Client) giveBack(ctx context.Context, l lease.Lease) {
 	at, ok := c.pathTo(l.Server)
 	if !ok {
 		return
 	}
 	m := &madcap.Message{Family: madcap.AddrFamily(l.Family), LeaseIdentifier: madcap.LeaseIdentifier(l.ID), Features: c.mobile()}
-	done := make(chan *madcap.Done, 1)
-	if c.do(func(now time.Time) {
-		if h, err := c.machine.Release(now, at, m); err == nil {
-			c.waiting[h] = done
-		} else {
-			close(done)
-		}
-	}) != nil {
-		return
-	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	c.insist(ctx, func(now time.Time) (madcap.Handle, error) { return c.machine.Release(now, at, m) })
 }
 
 // recover takes a lease that a server already has under the identifier of our

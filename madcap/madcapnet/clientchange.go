@@ -113,7 +113,7 @@ func (c *Client) renew(ctx context.Context, op string, l lease.Lease, start, end
 		}
 		m := &madcap.Message{Family: madcap.AddrFamily(l.Family), LeaseIdentifier: madcap.LeaseIdentifier(l.ID), Features: c.mobile()}
 		w.put(m)
-		d, err := c.askOwner(ctx, op, l, func(now time.Time, at netip.AddrPort) (madcap.Handle, error) { return c.machine.Renew(now, at, m) })
+		d, err := c.askOwner(ctx, op, l, c.exchange, func(now time.Time, at netip.AddrPort) (madcap.Handle, error) { return c.machine.Renew(now, at, m) })
 		if err != nil {
 			return lease.Lease{}, err
 		}
@@ -147,7 +147,7 @@ func (c *Client) renew(ctx context.Context, op string, l lease.Lease, start, end
 
 // Release implements lease.Allocator with RELEASE. Without an answer the lease
 // is over for the caller all the same, but its addresses come back to the
-// server only at its end.
+// server only at its end. If ctx ends first the client goes on trying.
 func (c *Client) Release(ctx context.Context, l lease.Lease) error {
 	const op = "release"
 	if err := ctx.Err(); err != nil {
@@ -158,8 +158,8 @@ func (c *Client) Release(ctx context.Context, l lease.Lease) error {
 		return err
 	}
 	m := &madcap.Message{Family: madcap.AddrFamily(l.Family), LeaseIdentifier: madcap.LeaseIdentifier(l.ID), Features: c.mobile()}
-	_, err = c.askOwner(ctx, op, l, func(now time.Time, at netip.AddrPort) (madcap.Handle, error) { return c.machine.Release(now, at, m) })
-	if err == nil || errors.Is(err, lease.ErrNotLeased) {
+	_, err = c.askOwner(ctx, op, l, c.insist, func(now time.Time, at netip.AddrPort) (madcap.Handle, error) { return c.machine.Release(now, at, m) })
+	if !errors.Is(err, lease.ErrDenied) {
 		c.forget(l.ID)
 	}
 	return err
@@ -173,14 +173,17 @@ func (c *Client) mobile() madcap.Opt[madcap.FeatureList] {
 	return madcap.Some(madcap.FeatureList{Required: []madcap.Feature{madcap.ServerMobility}})
 }
 
+// exchanger is Client.exchange or Client.insist.
+type exchanger func(context.Context, starter) (*madcap.Done, error)
+
 // askOwner asks the server that granted a lease. If it does not answer and
 // leases are mobile, others are asked, too (section 2.13.1).
-func (c *Client) askOwner(ctx context.Context, op string, l lease.Lease, start func(time.Time, netip.AddrPort) (madcap.Handle, error)) (*madcap.Done, error) {
+func (c *Client) askOwner(ctx context.Context, op string, l lease.Lease, exchange exchanger, start func(time.Time, netip.AddrPort) (madcap.Handle, error)) (*madcap.Done, error) {
 	at, ok := c.pathTo(l.Server)
 	if !ok {
 		return nil, &lease.Error{Op: op, Want: "a lease that says which server granted it", Err: lease.ErrNotLeased}
 	}
-	d, err := c.exchange(ctx, func(now time.Time) (madcap.Handle, error) { return start(now, at) })
+	d, err := exchange(ctx, func(now time.Time) (madcap.Handle, error) { return start(now, at) })
 	if err == nil && errors.Is(d.Err, madcap.ErrNoAnswer) && c.cfg.Mobility {
 		d, err = c.askOthers(ctx, l, at, d, start)
 	}

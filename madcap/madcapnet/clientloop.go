@@ -140,14 +140,29 @@ func (c *Client) receive(s *socket) {
 	c.cfg.Logger.Error("socket failed, nothing more is received on it", "local", s.conn.LocalAddr())
 }
 
+// starter starts a transaction of the machine.
+type starter func(now time.Time) (madcap.Handle, error)
+
 // exchange starts a transaction and waits until it is done or ctx ends. In the
 // second case the transaction is cancelled; if a REQUEST has gone out the
 // machine releases what it may have been granted. The error is that of start,
 // of ctx, or errClosed; how the transaction ended is in Done.
-func (c *Client) exchange(ctx context.Context, start func(now time.Time) (madcap.Handle, error)) (*madcap.Done, error) {
+func (c *Client) exchange(ctx context.Context, start starter) (*madcap.Done, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	return c.wait(ctx, start, func(now time.Time, h madcap.Handle) { c.machine.Cancel(now, h) })
+}
+
+// insist is exchange for a RELEASE, which is sent and sent again though ctx has
+// ended: nobody wants the lease any more.
+func (c *Client) insist(ctx context.Context, start starter) (*madcap.Done, error) {
+	return c.wait(ctx, start, func(time.Time, madcap.Handle) {})
+}
+
+// wait starts a transaction and waits until it is done or ctx ends; in the
+// second case it calls stop in the loop.
+func (c *Client) wait(ctx context.Context, start starter, stop func(time.Time, madcap.Handle)) (*madcap.Done, error) {
 	var handle madcap.Handle
 	var err error
 	done := make(chan *madcap.Done, 1)
@@ -166,7 +181,7 @@ func (c *Client) exchange(ctx context.Context, start func(now time.Time) (madcap
 	}
 	if err := c.do(func(now time.Time) {
 		delete(c.waiting, handle)
-		c.machine.Cancel(now, handle)
+		stop(now, handle)
 	}); err != nil {
 		return nil, err
 	}

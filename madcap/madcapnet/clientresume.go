@@ -113,11 +113,11 @@ func (c *Client) Cancel(ctx context.Context, p lease.Pending) error {
 		return &lease.Error{Op: op, Want: "a request that is still put off", Err: lease.ErrNotLeased}
 	}
 	m := &madcap.Message{Family: r.put.Family, LeaseIdentifier: r.put.LeaseIdentifier}
-	d, err := c.exchange(ctx, func(now time.Time) (madcap.Handle, error) { return c.machine.Release(now, r.server, m) })
+	d, err := c.insist(ctx, func(now time.Time) (madcap.Handle, error) { return c.machine.Release(now, r.server, m) })
+	c.forget(p.Request.ID)
 	if err != nil {
 		return c.failed(op, err)
 	}
-	c.forget(p.Request.ID)
 	if d.Err != nil {
 		return c.refused(op, d)
 	}
