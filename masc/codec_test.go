@@ -145,7 +145,7 @@ func TestIgnored(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := m.MarshalBinary()
-			if err != nil || !bytes.Equal(got, want) { // MASC-7.1-4, 7.2-6, 7.3-8: written as zero
+			if err != nil || !bytes.Equal(got, want) { // MASC-7.1-4, MASC-7.2-6, MASC-7.3-8: written as zero
 				t.Errorf("wrote %x, %v", got, err)
 			}
 		})

@@ -18,7 +18,7 @@ const (
 	BadMessageLength Reason = 1<<8 | 1
 	BadMessageType   Reason = 1<<8 | 2
 
-	OpenUnspecific             Reason = 2<<8 | 0
+	OpenUnspecific             Reason = 2 << 8
 	UnsupportedVersion         Reason = 2<<8 | 1
 	BadPeerDomain              Reason = 2<<8 | 2
 	BadPeerNode                Reason = 2<<8 | 3

@@ -93,7 +93,7 @@ func TestClaimLife(t *testing.T) {
 		}
 	}
 	if i := slices.IndexFunc(w.n.Allotments(w.now), func(a masc.Allotment) bool {
-		return a.Prefix == masc.MustPrefix("228.10.64.0/20") && a.Route && !a.Use // MASC-5.1-14, MASC-4.1-1
+		return a.Prefix == masc.MustPrefix("228.10.64.0/20") && a.Route && !a.Use // MASC-5.1-14, MASC-3-2, MASC-4.1-1
 	}); i < 0 {
 		t.Error(w.n.Allotments(w.now))
 	}
@@ -102,7 +102,7 @@ func TestClaimLife(t *testing.T) {
 	}
 }
 
-// TestCollisions: a claim that waits meets others.
+// TestCollisions: a claim that waits meets others (MASC-5.1-16).
 func TestCollisions(t *testing.T) {
 	early := func(c masc.Claim) masc.Claim { c.Timestamp -= 3600; return c }
 	late := func(c masc.Claim) masc.Claim { c.Timestamp += 3600; return c }
@@ -231,7 +231,7 @@ func TestDenied(t *testing.T) {
 }
 
 // TestRenewal: MASC-4.2-1, MASC-5.2-1, MASC-5.2-2, MASC-5.2-3, MASC-4.2-3,
-// MASC-4.2-4, MASC-5.4-1, MASC-17-9.
+// MASC-4.2-4, MASC-5.4-1, MASC-17-9, MASC-D-51: only PREFIX_MANAGED is deprecated.
 func TestRenewal(t *testing.T) {
 	w := newTown(t, func(c *masc.NodeConfig) { c.Policy = &fixed{} }).settle()
 	w.ok("P1", with(of(10, masc.PrefixManaged, masc.Internal, "228.10.0.0/16"), func(c *masc.Claim) { c.Lifetime, c.Holdtime = 100*86400, 100*86400 }))
@@ -252,6 +252,11 @@ func TestRenewal(t *testing.T) {
 	w.did()
 	if got := w.wait(5 * day); !strings.Contains(got, "A1 A2 B1: PREFIX_MANAGED INTERNAL 228.10.0.0/20") {
 		t.Error("MASC-4.3-1 children are not told:", got)
+	}
+	for c := range w.n.Claims(w.now) {
+		if c.Type == masc.PrefixInUse && c.Deprecated {
+			t.Error("MASC-D-51:", c)
+		}
 	}
 	held := w.n.Allotments(w.now)
 	if len(held) != 1 || !held[0].Deprecated {
@@ -531,7 +536,7 @@ func TestLimits(t *testing.T) {
 	if len(w.alert) != 1 || !errors.Is(w.alert[0], masc.ErrLimit) {
 		t.Error(w.alert)
 	}
-	w.wait(4 * day) // they are forgotten in time, and there is room again
+	w.wait(4 * day) // MASC-4.2-5: they are forgotten in time, and there is room again
 	c := of(403, masc.NewClaim, masc.Sibling, "228.10.64.0/24")
 	c.Timestamp = masc.StampOf(w.now)
 	w.ok("S1", c)

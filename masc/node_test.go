@@ -138,7 +138,9 @@ func (w *town) wait(d time.Duration) string {
 }
 
 // TestCells receives one claim in a settled town: the reason it is refused
-// with, or what is sent on.
+// with, or what is sent on. The associations that fail are those of MASC-11-4,
+// MASC-8.3-20 and MASC-8.3-21; MASC-D-29: what is known is known by its updated
+// role.
 func TestCells(t *testing.T) {
 	const (
 		inUse, denied, expand, newClaim, managed, withdraw = masc.PrefixInUse, masc.ClaimDenied, masc.ClaimToExpand, masc.NewClaim, masc.PrefixManaged, masc.Withdraw

@@ -170,7 +170,8 @@ func TestFSM(t *testing.T) {
 		fsmEs = "5/0, close, down -> Idle"
 	)
 	// The IDs: MASC-10.1-7, MASC-10.1-11, MASC-10.1-12, MASC-10.1-16, MASC-10.1-17, MASC-10.1-28, MASC-10.1-29,
-	// MASC-10.1-37, MASC-10.1-38, MASC-10.1-48, MASC-10.1-50, MASC-8.5-1, MASC-D-42, MASC-D-41.
+	// MASC-10.1-37, MASC-10.1-38, MASC-10.1-48, MASC-10.1-50, MASC-8.5-1, MASC-D-42, MASC-D-41, MASC-10.1-1, MASC-10.1-30, MASC-10.1-39,
+	// MASC-10.1-51, MASC-8-4, MASC-7.5-2, MASC-8-2, MASC-8.3-1, MASC-8.7-2.
 	for name, want := range map[string]row{
 		"E1 Start":         {"dial -> Connect", "", "", "", "", ""},                                                       // MASC-10.1-2
 		"E2 Stop":          {"", gone, gone, "7/0, close -> Idle", "7/0, close -> Idle", "7/0, close, down -> Idle"},      // MASC-10.1-27, MASC-10.1-36, MASC-10.1-47, MASC-8.7-1
