@@ -34,6 +34,8 @@
 //     defence of allocations, [Candidates] choose addresses, [Invalidated] and
 //     [Consistent] compare spaces, [Reports], [MergeRequests] and [Unmet] make up a
 //     report, and the methods of [Timing] are the schedules.
+//   - [Coordinator] is a prefix coordinator as a machine. It neither opens a socket
+//     nor reads a clock; its example shows how to drive it.
 //
 // # Trust
 //
