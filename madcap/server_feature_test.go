@@ -83,6 +83,10 @@ func TestServerFeatures(t *testing.T) {
 				}
 			}
 		}},
+		{id: "MADCAP-3.13-10/a refusal has done nothing", run: func(t *testing.T, r *srvRig) {
+			r.unicast(srvRenew(1, srvFeatures(nil, fs{shared}, fs{mobility})))
+			required(t, r.nak(madcap.CodeLeaseUnknown, 0))
+		}},
 		{id: "MADCAP-3.13-4", run: func(t *testing.T, r *srvRig) {
 			r.unicast(srvRequest(1, srvFeatures(fs{mobility}, fs{mobility, shared}, nil)))
 			srvEqual(t, "requested by the server", len(r.ack(typeRequest).Features.Value.Requested), 0)

@@ -478,6 +478,16 @@ func TestServerLateAnswers(t *testing.T) {
 			r.unicast(srvRequest(1))
 			r.ack(typeRequest)
 		}},
+		{id: "a notice keeps its memory until it is taken", run: func(t *testing.T, r *srvRig) {
+			late(r)
+			r.unicast(srvRequest(1, srvID("first")))
+			r.s.Resolve(r.now, r.open[0].Token, madcap.Outcome{Granted: true}) // is given back
+			r.open = nil
+			r.s.Receive(r.now, madcap.Datagram{From: srvClient, To: srvAddr, Payload: r.octets(srvRequest(2, srvID("other")))})
+			r.drain()
+			srvEqual(t, "given back", string(r.asks[1].ID), "first")
+			r.asked(madcap.OpAllocate, madcap.OpRelease, madcap.OpAllocate)
+		}},
 		{id: "an answer to no question", run: func(t *testing.T, r *srvRig) {
 			late(r)
 			r.unicast(srvRequest(1))
