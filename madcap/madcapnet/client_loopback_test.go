@@ -160,3 +160,24 @@ func TestDiscover(t *testing.T) {
 		t.Errorf("server counted %+v", stats)
 	}
 }
+
+// BenchmarkClient is an allocation and its release over loopback, one at a
+// time: two exchanges.
+func BenchmarkClient(b *testing.B) {
+	p, err := lease.NewPool(lease.Config{Scopes: []scope.Scope{scope.IPv4Local()}, Guard: lease.NoGuard})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := serve(b, ServerConfig{Allocator: p})
+	c := newClient(b, ClientConfig{Server: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port(s))})
+	b.ReportAllocs()
+	for b.Loop() {
+		l, err := c.Allocate(b.Context(), lease.Request{Family: lease.IPv4})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Release(b.Context(), l); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
