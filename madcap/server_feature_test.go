@@ -339,7 +339,9 @@ func TestServerDeferral(t *testing.T) {
 				r.unicast(srvRequest(uint32(i), srvID(string(rune('a'+i))), srvPatience))
 			}
 			r.asks = nil
-			r.wait(3 * time.Hour)
+			r.now = r.now.Add(3 * time.Hour) // all at once
+			r.s.Advance(r.now)
+			r.drain()
 			var order string
 			for _, a := range r.asks {
 				order += string(a.ID)
