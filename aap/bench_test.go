@@ -3,9 +3,13 @@
 package aap_test
 
 import (
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
 	"testing"
 
 	"github.com/mcastalloc/malloc/aap"
+	"github.com/mcastalloc/malloc/scope"
 )
 
 // fullAIU is a message of 500 octets: 40 ranges of IPv4.
@@ -79,6 +83,31 @@ func BenchmarkAppend(b *testing.B) {
 			buf := make([]byte, 0, m.Size())
 			for b.Loop() {
 				buf, _ = m.AppendBinary(buf[:0])
+			}
+		})
+	}
+}
+
+// BenchmarkChoose claims one address of a /8 in which so many others are
+// allocated, all apart from each other.
+func BenchmarkChoose(b *testing.B) {
+	for _, n := range []int{100, 10_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var taken scope.SetBuilder
+			for i := range n {
+				taken.Add(scope.Single(netip.AddrFrom4([4]byte{239, byte(i >> 12), byte(i >> 4), byte(i << 4)})))
+			}
+			c := aap.Candidates{Space: []aap.TimedRange{tr("239.0.0.0", "239.255.255.255", 9000)}}
+			var err error
+			if c.Taken, err = taken.Set(); err != nil {
+				b.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(1, 2))
+			b.ReportAllocs()
+			for b.Loop() {
+				if c.Choose(aap.ACLM, 1, at(0), rng).IsEmpty() {
+					b.Fatal("nothing")
+				}
 			}
 		})
 	}

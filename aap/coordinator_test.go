@@ -190,7 +190,7 @@ func TestCoordinatorQuiet(t *testing.T) {
 	}
 }
 
-// TestCoordinatorRestores: AAP-4.1-2, and AAP-D-48: without a space of its own it
+// TestCoordinatorRestores: AAP-4.1-2, without a space of its own it
 // takes that of an ASA which a server repeats.
 func TestCoordinatorRestores(t *testing.T) {
 	restore := func(c *aap.CoordinatorConfig) { c.Restore = true }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -86,11 +87,11 @@ func (p *picker) choose(space []TimedRange, until time.Time, filter func(scope.S
 // of our own, so what is beside it is at the edge of a free range.
 func (p *picker) pick(free scope.Set) scope.Range {
 	var above, below []scope.Range // free ranges above and below something of ours
-	for r := range free.Ranges() {
-		if prev := r.First().Prev(); prev.IsValid() && p.own.Contains(prev) {
+	for own := range p.own.Ranges() {
+		if r, ok := holder(free, own.Last().Next()); ok {
 			above = append(above, r)
 		}
-		if next := r.Last().Next(); next.IsValid() && p.own.Contains(next) {
+		if r, ok := holder(free, own.First().Prev()); ok {
 			below = append(below, r)
 		}
 	}
@@ -107,12 +108,17 @@ func (p *picker) pick(free scope.Set) scope.Range {
 		return p.upward(r, first)
 	}
 	a, _ := free.At(randomBelow(free.Size(), p.rng))
-	for r := range free.Ranges() {
-		if r.Contains(a) {
-			return p.upward(r, a)
-		}
+	r, _ := holder(free, a)
+	return p.upward(r, a)
+}
+
+// holder returns the range of s that holds a, if one does.
+func holder(s scope.Set, a netip.Addr) (scope.Range, bool) {
+	i := sort.Search(s.Len(), func(i int) bool { return !s.Range(i).Last().Less(a) })
+	if i == s.Len() || !s.Range(i).Contains(a) {
+		return scope.Range{}, false
 	}
-	return scope.Single(a) // not reached
+	return s.Range(i), true
 }
 
 // upward returns the addresses of r from a on, as many as needed.
