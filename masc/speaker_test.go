@@ -62,7 +62,7 @@ func TestBootOrder(t *testing.T) {
 // MASC-8.8-8, MASC-D-44, MASC-D-54).
 func TestConnectionCollisions(t *testing.T) {
 	collided := 0
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		w := masctest.NewNetwork(seed)
 		w.MaxLatency = time.Second
 		a := w.Host(1, func(c *masc.SpeakerConfig) {
