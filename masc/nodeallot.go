@@ -19,7 +19,7 @@ type Allotment struct {
 // holdings returns what the domain has at a level, in order. A prefix that was
 // won twice, by different nodes, appears once, with its latest end.
 func (n *Node) holdings(sp *space, l level) []Holding {
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	if d == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (n *Node) holdings(sp *space, l level) []Holding {
 // on a part of the prefix that ends before it leaves the routes alone (section
 // 11.7.3): there the winner's route is the more specific one.
 func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.claim.Type != Withdraw || e.single || e.claim.Prefix.IsHint() || levelOf(e.claim.Role) != l || !e.counts(n.sec) ||
@@ -86,7 +86,7 @@ func (n *Node) contested(l level, h Holding, dst []Prefix) []Prefix {
 // clashing reports whether a part of a prefix is under a lost clash, so that it
 // is not claimed again.
 func (n *Node) clashing(sp *space, l level, p Prefix) bool {
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	return slices.ContainsFunc(d.entries, func(e entry) bool {
 		return e.claim.Type == Withdraw && e.forced && levelOf(e.claim.Role) == l && e.counts(n.sec) && e.claim.Prefix.Overlaps(p)
 	})
@@ -159,7 +159,7 @@ func (n *Node) nextTurn() time.Time {
 			next = t
 		}
 	}
-	own := n.cache.domains[n.cfg.Domain]
+	own := n.cache.get(n.cfg.Domain)
 	if own == nil {
 		return time.Time{}
 	}

@@ -39,9 +39,24 @@ type cache struct {
 	sweeps  sweepHeap
 	skew    int64
 	size    int
+	recent  [2]*domain // found last: most of what is looked for
 }
 
 func (c *cache) init(skew int64) { c.domains, c.skew = make(map[ID]*domain), skew }
+
+// get returns what is known of a domain, nil if nothing is.
+func (c *cache) get(id ID) *domain {
+	for _, d := range c.recent {
+		if d != nil && d.id == id {
+			return d
+		}
+	}
+	d := c.domains[id]
+	if d != nil {
+		c.recent = [2]*domain{d, c.recent[0]}
+	}
+	return d
+}
 
 // sameKey reports whether a and b are versions of the same claim (decision
 // MASC-D-70); the origin domain is known to be the same.
@@ -77,7 +92,7 @@ func (d *domain) find(c *Claim) *entry {
 // put stores e in the place of an older version of the same claim or beside
 // the others, and returns its place, which is valid until the next put.
 func (c *cache) put(e entry) (at *entry, fresh bool) {
-	d := c.domains[e.claim.Domain]
+	d := c.get(e.claim.Domain)
 	if d == nil {
 		d = &domain{id: e.claim.Domain, place: -1}
 		c.domains[d.id] = d
@@ -133,6 +148,7 @@ func (c *cache) forget(now int64, gone func(*entry)) bool {
 	if len(kept) == 0 {
 		heap.Pop(&c.sweeps)
 		delete(c.domains, d.id)
+		c.recent = [2]*domain{}
 	} else {
 		heap.Fix(&c.sweeps, 0)
 	}

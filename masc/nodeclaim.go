@@ -114,10 +114,10 @@ func (n *Node) contest(from PeerID, c *Claim) {
 			n.contestPending(from, p, c)
 		}
 	}
-	own := n.cache.domains[n.cfg.Domain]
-	if own == nil || c.Domain == n.cfg.Domain || !n.guards(c.Prefix) {
+	if c.Domain == n.cfg.Domain || !n.guards(c.Prefix) {
 		return
 	}
+	own := n.cache.get(n.cfg.Domain)
 	for i := 0; i < len(own.entries); i++ {
 		e := &own.entries[i]
 		if e.claim.Type != PrefixInUse || levelOf(e.claim.Role) != levelOf(c.Role) || !e.live(n.sec) || own.gaveUp(e, c.Prefix, n.sec) {
@@ -159,8 +159,12 @@ func (d *domain) gaveUp(e *entry, p Prefix, now int64) bool {
 func (n *Node) guards(p Prefix) bool {
 	if !n.guarded {
 		n.guarded, n.guard = true, n.guard[:0]
-		for i := range n.cache.domains[n.cfg.Domain].entries {
-			if c := &n.cache.domains[n.cfg.Domain].entries[i].claim; c.Type == PrefixInUse {
+		own := n.cache.get(n.cfg.Domain)
+		if own == nil {
+			return false
+		}
+		for i := range own.entries {
+			if c := &own.entries[i].claim; c.Type == PrefixInUse {
 				n.guard = append(n.guard, c.Prefix)
 			}
 		}
@@ -228,7 +232,7 @@ func (n *Node) lose(p *pending, winner *Claim) {
 	n.stats.Collisions++
 	n.drop(p)
 	n.again(p, n.cfg.ReclaimPeriod)
-	if e := n.cache.domains[n.cfg.Domain].find(&p.claim); e != nil {
+	if e := n.cache.get(n.cfg.Domain).find(&p.claim); e != nil {
 		e.dead = true
 	}
 	if !n.cfg.SilentlyExpire && !n.holds(n.cfg.Domain, p.claim.Role, p.prefix, true) {
@@ -252,7 +256,7 @@ func (n *Node) cancelIn(l level, lost Prefix) {
 		}
 		n.drop(p)
 		if p.waiting {
-			if e := n.cache.domains[n.cfg.Domain].find(&p.claim); e != nil {
+			if e := n.cache.get(n.cfg.Domain).find(&p.claim); e != nil {
 				e.dead = true
 			}
 			if !n.cfg.SilentlyExpire && !n.holds(n.cfg.Domain, p.claim.Role, p.prefix, true) {
@@ -313,7 +317,7 @@ func (n *Node) allocate(p *pending) {
 	}
 	got.Lifetime = Seconds(clamp(c.end() - int64(got.Timestamp)))
 	got.Holdtime = got.Lifetime
-	if e := n.cache.domains[n.cfg.Domain].find(&c); e != nil {
+	if e := n.cache.get(n.cfg.Domain).find(&c); e != nil {
 		e.dead = true
 	}
 	if p.level == using {
@@ -337,7 +341,7 @@ func (n *Node) allocate(p *pending) {
 // absorb forgets a prefix that is now part of a larger one.
 func (n *Node) absorb(p *pending, h Holding) {
 	delete(p.sp.claimers[p.level].reclaim, h.Prefix)
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.claim.Prefix == h.Prefix && levelOf(e.claim.Role) == p.level && (e.claim.Type == PrefixInUse || e.claim.Type == PrefixManaged) {
@@ -350,7 +354,7 @@ func (n *Node) absorb(p *pending, h Holding) {
 func (n *Node) deprecate(sp *space, l level, h Holding) {
 	delete(sp.claimers[l].reclaim, h.Prefix)
 	n.stale, n.held, n.changed = true, true, true
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.claim.Prefix != h.Prefix || levelOf(e.claim.Role) != l || !e.live(n.sec) {

@@ -56,7 +56,7 @@ func (n *Node) hint(sp *space, l level, p Plan) {
 	if l == using || sp.TopLevel {
 		return
 	}
-	own := n.cache.domains[n.cfg.Domain]
+	own := n.cache.get(n.cfg.Domain)
 	if own != nil && slices.ContainsFunc(own.entries, func(e entry) bool {
 		return e.claim.Type == NewClaim && e.claim.Prefix.IsHint() && e.counts(n.sec) && e.claim.Prefix.Bits() <= p.Prefix.Bits()
 	}) {
@@ -130,7 +130,7 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 func (n *Node) view(sp *space, l level) *View {
 	v := &View{Now: n.now, Waiting: n.cfg.Waiting, Rand: n.cfg.Rand, Family: sp.Prefix.family,
 		Parents: n.sources(sp, l), Own: n.holdings(sp, l)}
-	if own := n.cache.domains[n.cfg.Domain]; own != nil {
+	if own := n.cache.get(n.cfg.Domain); own != nil {
 		for i := range own.entries {
 			e := &own.entries[i]
 			if e.takes(sp, l) && e.claim.Type != PrefixInUse && e.counts(n.sec) && e.claim.Node != n.cfg.Node {
@@ -216,7 +216,7 @@ func (n *Node) sources(sp *space, l level) []Source {
 		return []Source{{Prefix: sp.Prefix}}
 	}
 	for _, id := range n.parents {
-		d := n.cache.domains[id]
+		d := n.cache.get(id)
 		if d == nil {
 			continue
 		}
@@ -364,7 +364,7 @@ func (n *Node) refuses(c *Claim, end int64) (until Timestamp, refused bool) {
 
 // ownUse reports whether the domain itself uses a part of p.
 func (n *Node) ownUse(p Prefix) (used, ok bool) {
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	if d == nil {
 		return false, false
 	}
@@ -380,7 +380,7 @@ func (n *Node) ownUse(p Prefix) (used, ok bool) {
 // total returns how many addresses a child domain would have with a claim.
 func (n *Node) total(c *Claim) float64 {
 	sum := c.Prefix.Size()
-	if d := n.cache.domains[c.Domain]; d != nil {
+	if d := n.cache.get(c.Domain); d != nil {
 		for i := range d.entries {
 			e := &d.entries[i]
 			if e.claim.Role == Child && e.live(n.sec) && e.claim.Type.IsClaim() && e.claim.Type != ClaimDenied && !e.claim.Prefix.IsHint() &&

@@ -62,7 +62,7 @@ func (n *Node) receive(from PeerID, p *peerState, c *Claim) Reason {
 		n.stats.Expired++
 		return 0
 	}
-	d := n.cache.domains[c.Domain]
+	d := n.cache.get(c.Domain)
 	if e := d.find(c); e != nil && !newer(c, &e.claim) {
 		n.stats.Duplicates++
 		return 0
@@ -162,7 +162,7 @@ func (n *Node) parentOf(sp *space, p *peerState, prefix Prefix) (ID, bool) {
 
 // manages reports whether a parent has announced a prefix that covers p.
 func (n *Node) manages(parent ID, p Prefix) bool {
-	d := n.cache.domains[parent]
+	d := n.cache.get(parent)
 	if d == nil {
 		return false
 	}
@@ -178,7 +178,7 @@ func (n *Node) manages(parent ID, p Prefix) bool {
 // mine returns the latest end of an own prefix that covers p, active or not
 // (decision MASC-D-69).
 func (n *Node) mine(p Prefix) (end int64, ok bool) {
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	if d == nil {
 		return 0, false
 	}
@@ -195,7 +195,7 @@ func (n *Node) mine(p Prefix) (end int64, ok bool) {
 // holds reports whether a domain has, at the level of role, a prefix that meets
 // p (whole: that covers p).
 func (n *Node) holds(id ID, role Role, p Prefix, whole bool) bool {
-	d := n.cache.domains[id]
+	d := n.cache.get(id)
 	if d == nil {
 		return false
 	}
@@ -295,7 +295,7 @@ func (n *Node) receiveInUse(sp *space, from PeerID, p *peerState, c *Claim) Reas
 // retire ends the claims that a PREFIX_IN_USE makes good: those of the domain
 // for the prefix that end no later (decision MASC-D-70).
 func (n *Node) retire(c *Claim) {
-	d := n.cache.domains[c.Domain]
+	d := n.cache.get(c.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if (e.claim.Type == NewClaim || e.claim.Type == ClaimToExpand) && e.claim.Prefix == c.Prefix &&
@@ -352,7 +352,7 @@ func (n *Node) receiveDenied(sp *space, from PeerID, p *peerState, c *Claim) Rea
 // claimOf returns the cached claim that a CLAIM_DENIED or a WITHDRAW names: of
 // the same domain, time, address and mask.
 func (n *Node) claimOf(c *Claim) *entry {
-	d := n.cache.domains[c.Domain]
+	d := n.cache.get(c.Domain)
 	if d == nil {
 		return nil
 	}
@@ -424,7 +424,7 @@ func (n *Node) receiveHint(sp *space, from PeerID, p *peerState, c *Claim) {
 
 // satisfied ends the hints of a child that now claims.
 func (n *Node) satisfied(c *Claim) {
-	d := n.cache.domains[c.Domain]
+	d := n.cache.get(c.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.claim.Type == NewClaim && e.claim.Prefix.IsHint() && e.claim.Timestamp <= c.Timestamp {
@@ -461,7 +461,7 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 	inUse, managed := *c, *c
 	inUse.Type, inUse.Deprecated = PrefixInUse, false
 	managed.Type = PrefixManaged
-	d := n.cache.domains[c.Domain]
+	d := n.cache.get(c.Domain)
 	old := d.find(&managed)
 	n.replan = n.replan || old == nil || old.dead // to prolong what is there changes no plan
 	if e := d.find(&inUse); e == nil || newer(&inUse, &e.claim) {
@@ -470,7 +470,7 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 			to = 0
 		}
 		n.keep(sp, from, &inUse, parent, to)
-		d = n.cache.domains[c.Domain]
+		d = n.cache.get(c.Domain)
 	}
 	e := d.find(&managed)
 	if e != nil && e.claim.Timestamp == managed.Timestamp && e.claim.Deprecated {
@@ -550,7 +550,7 @@ func (n *Node) withdraw(sp *space, from PeerID, p *peerState, c *Claim, claim *e
 // bury ends the prefixes of the origin that a WITHDRAW covers, unless they were
 // claimed after it.
 func (n *Node) bury(w *Claim) {
-	d := n.cache.domains[w.Domain]
+	d := n.cache.get(w.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if (e.claim.Type == PrefixInUse || e.claim.Type == PrefixManaged) && levelOf(e.claim.Role) == levelOf(w.Role) &&
@@ -598,7 +598,7 @@ func (n *Node) receiveParentWithdraw(sp *space, from PeerID, p *peerState, c *Cl
 
 // withdrawOwn originates a WITHDRAW of something the domain holds.
 func (n *Node) withdrawOwn(sp *space, w *Claim) {
-	if e := n.cache.domains[w.Domain].find(w); e != nil && !newer(w, &e.claim) {
+	if e := n.cache.get(w.Domain).find(w); e != nil && !newer(w, &e.claim) {
 		return
 	}
 	n.withdraw(sp, NoPeer, nil, w, nil, true)

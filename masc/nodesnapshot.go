@@ -28,7 +28,7 @@ func (n *Node) Snapshot() Snapshot {
 	if n.parentUntil > n.sec {
 		s.Children = time.Unix(n.parentUntil, 0).UTC()
 	}
-	d := n.cache.domains[n.cfg.Domain]
+	d := n.cache.get(n.cfg.Domain)
 	if d == nil {
 		return s
 	}

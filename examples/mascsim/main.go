@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -72,6 +73,7 @@ func run(args []string, out, progress io.Writer) error {
 	if err := p.check(*pool); err != nil {
 		return err
 	}
+	debug.SetGCPercent(400) // there is little garbage, and much that stays
 	began := time.Now()
 	s, err := newSimulation(p)
 	if err != nil {
