@@ -121,7 +121,7 @@ func (c *cache) put(e entry) (at *entry, fresh bool) {
 // forgettable returns when a claim is to be forgotten: a little after it has
 // ceased to mean anything, so that many are forgotten at once.
 func (c *cache) forgettable(claim *Claim) int64 {
-	const step = 6 * 60 * 60
+	const step = 12 * 60 * 60
 	return (claim.expiry()+c.skew)/step*step + step
 }
 
