@@ -148,7 +148,7 @@ func TestLostReplies(t *testing.T) {
 			madcap.TypeDiscover, madcap.TypeOffer, madcap.TypeRequest, madcap.TypeAck, madcap.TypeRenew, madcap.TypeRelease,
 		} {
 			inRig(t, false, func(r *rig) {
-				r.net.Fate = lose(what, n)
+				r.net.SetFate(lose(what, n))
 				l, err := r.allocate(2)
 				if err != nil {
 					r.t.Fatalf("%d times no %v: %v", n, what, err)
@@ -169,9 +169,9 @@ func TestLostReplies(t *testing.T) {
 // TestDuplicates delivers every datagram three times.
 func TestDuplicates(t *testing.T) {
 	inRig(t, false, func(r *rig) {
-		r.net.Fate = func(_, _ netip.AddrPort, _ []byte) []time.Duration {
+		r.net.SetFate(func(_, _ netip.AddrPort, _ []byte) []time.Duration {
 			return []time.Duration{0, time.Millisecond, time.Second}
-		}
+		})
 		l, err := r.allocate(2)
 		if err != nil {
 			r.t.Fatal(err)
@@ -195,7 +195,7 @@ func TestServerDies(t *testing.T) {
 	for _, after := range []madcap.MessageType{madcap.TypeOffer, madcap.TypeAck} {
 		inRig(t, false, func(r *rig) {
 			died := make(chan struct{})
-			r.net.Fate = func(_, _ netip.AddrPort, payload []byte) []time.Duration {
+			r.net.SetFate(func(_, _ netip.AddrPort, payload []byte) []time.Duration {
 				select {
 				case <-died:
 				default:
@@ -207,7 +207,7 @@ func TestServerDies(t *testing.T) {
 					}
 				}
 				return []time.Duration{0}
-			}
+			})
 			restarted := make(chan struct{})
 			go func() {
 				<-died
@@ -230,12 +230,12 @@ func TestServerDies(t *testing.T) {
 // error after a minute, and what was held for it is free again.
 func TestServerGone(t *testing.T) {
 	inRig(t, true, func(r *rig) {
-		r.net.Fate = func(_, to netip.AddrPort, _ []byte) []time.Duration {
+		r.net.SetFate(func(_, to netip.AddrPort, _ []byte) []time.Duration {
 			if to == rigClient {
 				return nil
 			}
 			return []time.Duration{0}
-		}
+		})
 		began := time.Now()
 		_, err := r.allocate(2)
 		if !errors.Is(err, lease.ErrNoServer) {
@@ -244,7 +244,7 @@ func TestServerGone(t *testing.T) {
 		if d := time.Since(began); d < 59*time.Second || d > 130*time.Second {
 			r.t.Errorf("gave up after %v", d)
 		}
-		r.net.Fate = nil
+		r.net.SetFate(nil)
 		time.Sleep(5 * time.Minute)
 		r.wantHeld(0) // the client's RELEASE has arrived, though its answers have not
 	})
@@ -255,7 +255,7 @@ func TestServerGone(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	for at := time.Millisecond; at < 8*time.Second; at += 487 * time.Millisecond {
 		inRig(t, false, func(r *rig) {
-			r.net.Fate = func(_, _ netip.AddrPort, _ []byte) []time.Duration { return []time.Duration{time.Second} }
+			r.net.SetFate(func(_, _ netip.AddrPort, _ []byte) []time.Duration { return []time.Duration{time.Second} })
 			ctx, cancel := context.WithTimeout(r.t.Context(), at)
 			defer cancel()
 			l, err := r.client.Allocate(ctx, lease.Request{Family: lease.IPv4, Scope: tiny.ID(), Lifetime: lease.AtMost(time.Hour)})

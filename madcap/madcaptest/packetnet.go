@@ -16,13 +16,19 @@ import (
 //
 // In a testing/synctest bubble delays and time-outs pass in no time.
 type PacketNet struct {
-	// Fate returns the delays with which copies of a datagram arrive: none if it
-	// is lost, several if it is duplicated. Nil delivers each datagram once and
-	// at once. Set it before the first datagram. It is called by the sender.
-	Fate func(from, to netip.AddrPort, payload []byte) []time.Duration
-
 	mu    sync.Mutex
+	fate  func(from, to netip.AddrPort, payload []byte) []time.Duration
 	conns map[netip.AddrPort][]*packetConn // several only for a group
+}
+
+// SetFate decides what becomes of datagrams from now on. Fate returns the delays
+// with which copies of a datagram arrive: none if it is lost, several if it is
+// duplicated. Nil delivers each once and at once. It is called by the sender,
+// one datagram at a time, and must not send.
+func (n *PacketNet) SetFate(fate func(from, to netip.AddrPort, payload []byte) []time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.fate = fate
 }
 
 // inboxLen is how many datagrams wait for a reader before more are lost.
@@ -45,9 +51,11 @@ func (n *PacketNet) Listen(at netip.AddrPort, groups ...netip.AddrPort) net.Pack
 
 func (n *PacketNet) send(from, to netip.AddrPort, payload []byte) {
 	delays := []time.Duration{0}
-	if n.Fate != nil {
-		delays = n.Fate(from, to, payload)
+	n.mu.Lock()
+	if n.fate != nil {
+		delays = n.fate(from, to, payload)
 	}
+	n.mu.Unlock()
 	for _, d := range delays {
 		p := packet{from, bytes.Clone(payload)}
 		if d <= 0 {
