@@ -724,3 +724,25 @@ func (s spy) Grow(v *masc.View) masc.Plan {
 	}
 	return s.fixed.Grow(v)
 }
+
+// TestOwnUseOfLost: what the domain has lost it does not use either, though it
+// had claimed it from itself (MASC-12.4-4).
+func TestOwnUseOfLost(t *testing.T) {
+	w := newTown(t, nil).settle()
+	w.ok("I1", of(100, masc.PrefixInUse, masc.Child, "228.10.8.0/22"))
+	w.wait(49 * time.Hour)
+	winner := with(of(300, masc.PrefixInUse, masc.Internal, "228.10.8.0/24"), func(c *masc.Claim) { c.Timestamp -= 3600 })
+	w.ok("S1", winner)
+	use := 0.0
+	for _, a := range w.n.Allotments(w.now) {
+		if a.Use {
+			use += a.Prefix.Size()
+			if a.Prefix.Overlaps(winner.Prefix) {
+				t.Error(a)
+			}
+		}
+	}
+	if use != 768 {
+		t.Errorf("%v addresses to use, want 768", use)
+	}
+}

@@ -29,9 +29,21 @@ func (e *entry) live(now int64) bool { return e.counts(now) && e.claim.end() > n
 type domain struct {
 	id      ID
 	entries []entry
-	sweep   int64 // when the first of them can be forgotten
-	place   int   // in the heap
+	tags    [16]uint8 // of the first entries: most others need not be looked at
+	claims  int32     // entries of the types NEW_CLAIM and CLAIM_TO_EXPAND
+	place   int32     // in the heap
+	sweep   int64     // when the first entry can be forgotten
 }
+
+// tag returns a number that versions of the same claim have in common.
+func (c *Claim) tag() uint8 {
+	p := &c.Prefix
+	x := (p.addr.lo ^ p.addr.hi) + 3*(p.mask.lo^p.mask.hi) + uint64(c.Type)
+	return uint8(x * 0x9E3779B97F4A7C15 >> 56)
+}
+
+// waits reports whether the claim is one that waits to become a prefix.
+func (c *Claim) waits() bool { return c.Type == NewClaim || c.Type == ClaimToExpand }
 
 // cache holds claims by origin domain and forgets them in time.
 type cache struct {
@@ -81,12 +93,27 @@ func (d *domain) find(c *Claim) *entry {
 	if d == nil {
 		return nil
 	}
+	tag := c.tag()
 	for i := range d.entries {
+		if i < len(d.tags) && d.tags[i] != tag {
+			continue
+		}
 		if sameKey(&d.entries[i].claim, c) {
 			return &d.entries[i]
 		}
 	}
 	return nil
+}
+
+// mark sets what stands for entry i in tags and claims.
+func (d *domain) mark(i int) {
+	c := &d.entries[i].claim
+	if i < len(d.tags) {
+		d.tags[i] = c.tag()
+	}
+	if c.waits() {
+		d.claims++
+	}
 }
 
 // put stores e in the place of an older version of the same claim or beside
@@ -100,6 +127,7 @@ func (c *cache) put(e entry) (at *entry, fresh bool) {
 	old := d.find(&e.claim)
 	if old == nil {
 		d.entries = append(d.entries, e)
+		d.mark(len(d.entries) - 1)
 		old, fresh = &d.entries[len(d.entries)-1], true
 		c.size++
 	} else {
@@ -113,7 +141,7 @@ func (c *cache) put(e entry) (at *entry, fresh bool) {
 		heap.Push(&c.sweeps, d)
 	case when < d.sweep:
 		d.sweep = when
-		heap.Fix(&c.sweeps, d.place)
+		heap.Fix(&c.sweeps, int(d.place))
 	}
 	return old, fresh
 }
@@ -144,7 +172,10 @@ func (c *cache) forget(now int64, gone func(*entry)) bool {
 		}
 	}
 	clear(d.entries[len(kept):])
-	d.entries, d.sweep = kept, next
+	d.entries, d.sweep, d.claims = kept, next, 0
+	for i := range kept {
+		d.mark(i)
+	}
 	if len(kept) == 0 {
 		heap.Pop(&c.sweeps)
 		delete(c.domains, d.id)
@@ -162,11 +193,11 @@ func (h sweepHeap) Len() int           { return len(h) }
 func (h sweepHeap) Less(i, j int) bool { return h[i].sweep < h[j].sweep }
 func (h sweepHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].place, h[j].place = int32(i), int32(j)
 }
 func (h *sweepHeap) Push(x any) {
 	d := x.(*domain)
-	d.place = len(*h)
+	d.place = int32(len(*h))
 	*h = append(*h, d)
 }
 func (h *sweepHeap) Pop() any {

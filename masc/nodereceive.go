@@ -296,9 +296,12 @@ func (n *Node) receiveInUse(sp *space, from PeerID, p *peerState, c *Claim) Reas
 // for the prefix that end no later (decision MASC-D-70).
 func (n *Node) retire(c *Claim) {
 	d := n.cache.get(c.Domain)
+	if d.claims == 0 {
+		return
+	}
 	for i := range d.entries {
 		e := &d.entries[i]
-		if (e.claim.Type == NewClaim || e.claim.Type == ClaimToExpand) && e.claim.Prefix == c.Prefix &&
+		if e.claim.waits() && e.claim.Prefix == c.Prefix &&
 			levelOf(e.claim.Role) == levelOf(c.Role) && e.claim.end() <= c.end() {
 			e.dead = true
 		}
