@@ -65,6 +65,16 @@ func TestAnnounceSchedule(t *testing.T) {
 	}
 }
 
+// TestAnnounceCeiling: a gap that has reached REPEAT-INTERVAL is a steady one,
+// with jitter (AAP-D-45).
+func TestAnnounceCeiling(t *testing.T) {
+	timing := aap.DefaultTiming()
+	timing.RepeatInterval = 16 * time.Second
+	if got := timing.AnnounceGap(5, 0); (got - secs(11.2)).Abs() > time.Microsecond {
+		t.Errorf("fifth gap %v, want 11.2 s", got)
+	}
+}
+
 // TestDefenceSchedule: the owner answers at once and repeats at gaps of 1 to 16 s
 // (AAP-3.2.2-11, AAP-3.2.2-13), a third party starts between 2 and 8 s
 // (AAP-3.2.2-14), and all stop when the gap would exceed 30 s (AAP-3.2.2-12).
