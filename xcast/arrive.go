@@ -16,19 +16,18 @@ func (f *Forwarder) arrive(in int, packet []byte) *Error {
 		}
 	}
 	depth, tunnelled := len(outer), len(outer) > 0
-	if err := p.decodeIP(packet, &f.config.Code, f.config.Special); err != nil {
-		return shift(err, depth)
+	admit := func() *Error {
+		switch {
+		case tunnelled && j.transit == nil && p.TTL() == 0:
+			return &Error{Field: "inner TTL", Want: -1, Err: ErrTTL}
+		case p.hasBadSource():
+			return &Error{Field: "Source Address", Offset: sourceAt(p.family), Want: -1, Err: ErrBadSource}
+		case f.config.AcceptSource != nil && !f.config.AcceptSource(p.Source(), in):
+			return &Error{Field: "Source Address", Offset: sourceAt(p.family), Want: -1, Err: ErrReversePath}
+		}
+		return nil
 	}
-	if tunnelled && j.transit == nil && p.TTL() == 0 {
-		return &Error{Field: "inner TTL", Offset: depth, Want: -1, Err: ErrTTL}
-	}
-	if p.hasBadSource() {
-		return &Error{Field: "Source Address", Offset: depth + sourceAt(p.family), Want: -1, Err: ErrBadSource}
-	}
-	if f.config.AcceptSource != nil && !f.config.AcceptSource(p.Source(), in) {
-		return &Error{Field: "Source Address", Offset: depth + sourceAt(p.family), Want: -1, Err: ErrReversePath}
-	}
-	if err := p.decodeHeader(&f.config.Code); err != nil {
+	if err := p.decode(packet, &f.config.Code, f.config.Special, admit); err != nil {
 		return shift(err, depth)
 	}
 	j.active = p.Active()

@@ -24,54 +24,64 @@ func (s sum) replace(old, new uint64) sum { return s.add(^old).add(new) }
 // addBytes adds b, which starts at an even offset of what is summed; an odd
 // last octet counts as if a zero followed.
 func (s sum) addBytes(b []byte) sum {
-	// Little-endian loads save a swap per word: the sum of swapped words is
-	// the swapped sum (RFC 1071 section 2 (B)).
-	var acc, carries, carry uint64
-	for len(b) >= 64 {
-		// Eight words by themselves, so that the next eight need not wait.
-		block, c := bits.Add64(binary.LittleEndian.Uint64(b[0:8]), binary.LittleEndian.Uint64(b[8:16]), 0)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[16:24]), c)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[24:32]), c)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[32:40]), c)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[40:48]), c)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[48:56]), c)
-		block, c = bits.Add64(block, binary.LittleEndian.Uint64(b[56:64]), c)
-		acc, c = bits.Add64(acc, block, c)
-		carries += c
-		b = b[64:]
-	}
-	acc, carry = bits.Add64(acc, carries, 0)
-	acc += carry
-	for len(b) >= 8 {
-		acc, carry = bits.Add64(acc, binary.LittleEndian.Uint64(b), 0)
-		acc += carry
-		b = b[8:]
-	}
-	if len(b) >= 4 {
-		acc, carry = bits.Add64(acc, uint64(binary.LittleEndian.Uint32(b)), 0)
-		acc += carry
-		b = b[4:]
-	}
-	if len(b) > 0 {
-		var last uint64
-		for i, o := range b {
-			last |= uint64(o) << (8 * i)
-		}
-		acc, carry = bits.Add64(acc, last, 0)
-		acc += carry
-	}
-	return s.add(bits.ReverseBytes64(acc))
+	return s.add(bits.ReverseBytes64(uint64(swapped(b))))
 }
 
-// sumHeader adds an IPv4 header, which nearly always has no options.
-func sumHeader(b []byte) sum {
-	if len(b) != ipv4Len {
-		return sum(0).addBytes(b)
+// swapped returns the sum of b with its octets in reverse order: little-endian
+// loads save a swap per word, as the sum of swapped words is the swapped sum
+// (RFC 1071 section 2 (B)).
+func swapped(b []byte) sum {
+	var acc, carries, c uint64
+	if len(b) >= 64 {
+		i := 0
+		for ; i <= len(b)-64; i += 64 {
+			// Eight words by themselves, so that the next eight need not wait.
+			w := b[i : i+64]
+			block, c := bits.Add64(binary.LittleEndian.Uint64(w[0:8]), binary.LittleEndian.Uint64(w[8:16]), 0)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[16:24]), c)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[24:32]), c)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[32:40]), c)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[40:48]), c)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[48:56]), c)
+			block, c = bits.Add64(block, binary.LittleEndian.Uint64(w[56:64]), c)
+			acc, c = bits.Add64(acc, block, c)
+			carries += c
+		}
+		b = b[i:]
 	}
-	acc, c := bits.Add64(binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), 0)
-	acc, c = bits.Add64(acc, uint64(binary.BigEndian.Uint32(b[16:])), c)
+	i := 0
+	for ; i <= len(b)-8; i += 8 {
+		acc, c = bits.Add64(acc, binary.LittleEndian.Uint64(b[i:i+8]), 0)
+		carries += c
+	}
+	if i == len(b) {
+		return sum(acc).add(carries)
+	}
+	b = b[i:]
+	if len(b) >= 4 {
+		acc, c = bits.Add64(acc, uint64(binary.LittleEndian.Uint32(b)), 0)
+		carries += c
+		b = b[4:]
+	}
+	for i, o := range b {
+		acc, c = bits.Add64(acc, uint64(o)<<(8*uint(i)), 0)
+		carries += c
+	}
+	return sum(acc).add(carries)
+}
+
+// swappedIPv4 is swapped of an IPv4 header without options.
+func swappedIPv4(b []byte) sum {
+	h := (*[ipv4Len]byte)(b)
+	acc, c := bits.Add64(binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:]), 0)
+	acc, c = bits.Add64(acc, uint64(binary.LittleEndian.Uint32(h[16:])), c)
 	return sum(acc + c)
 }
+
+// intact reports whether octets that hold their own checksum have the sum that
+// it makes: all ones. As 2^16 is 1 modulo 0xffff, that is a multiple of 0xffff
+// and not zero, also for a sum that is swapped or not folded.
+func (s sum) intact() bool { return s != 0 && s%0xffff == 0 }
 
 // fold returns the 16-bit one's complement sum.
 func (s sum) fold() uint16 {

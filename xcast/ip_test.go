@@ -68,6 +68,7 @@ func TestMalformedIP(t *testing.T) {
 		{"version 5", append([]byte{0x55}, e1[1:]...), 0},
 		{"IHL 4", append([]byte{0x44}, e1[1:]...), 0},
 		{"IHL beyond Total Length", seal(slices.Concat([]byte{0x4f, 0, 0, 24}, e1[4:20], make([]byte, 60))), 2},
+		{"Total Length 19", seal(slices.Concat([]byte{0x45, 0, 0, 19}, e1[4:])), 2},
 		{"Total Length beyond the buffer", e1[:58], 2},
 		{"header checksum", slices.Concat(e1[:8], []byte{17}, e1[9:]), 10},
 		{"39 octets", e6[:39], 0},

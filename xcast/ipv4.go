@@ -69,11 +69,17 @@ func parseIPv4(b []byte) (IPv4, *Error) {
 		return nil, &Error{Field: "Total Length", Offset: 2, Got: total, Want: header, Err: ErrMalformedIP}
 	case total > len(b):
 		return nil, &Error{Field: "Total Length", Offset: 2, Got: total, Want: len(b), Err: ErrMalformedIP}
-	case sumHeader(b[:header]).fold() != 0xffff:
+	case !swapped(b[:header]).intact():
 		got := int(binary.BigEndian.Uint16(b[10:]))
 		return nil, &Error{Field: "Header Checksum", Offset: 10, Got: got, Want: -1, Err: ErrMalformedIP}
 	}
 	return IPv4(b[:total:total]), nil
+}
+
+// isPlainIPv4 reports an intact header without options, which is nearly every
+// one. parseIPv4 takes it too, if Total Length is right.
+func isPlainIPv4(b []byte) bool {
+	return len(b) >= ipv4Len && b[0] == 0x45 && swappedIPv4(b).intact()
 }
 
 // HeaderLen returns the length of the header with its options, in octets.
@@ -115,7 +121,7 @@ func (p IPv4) SetTTL(ttl uint8) { p[8] = ttl }
 // UpdateChecksum computes the header checksum anew after a change.
 func (p IPv4) UpdateChecksum() {
 	p[10], p[11] = 0, 0
-	binary.BigEndian.PutUint16(p[10:], headerChecksum(sumHeader(p[:p.HeaderLen()])))
+	binary.BigEndian.PutUint16(p[10:], headerChecksum(sum(0).addBytes(p[:p.HeaderLen()])))
 }
 
 // setTotalLen sets Total Length, for a header whose payload is elsewhere.

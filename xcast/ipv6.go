@@ -29,17 +29,30 @@ func ParseIPv6(b []byte) (IPv6, error) {
 }
 
 func parseIPv6(b []byte) (IPv6, *Error) {
-	if len(b) < ipv6Len {
+	total := wholeIPv6(b)
+	switch {
+	case total != 0:
+		return IPv6(b[:total:total]), nil
+	case len(b) < ipv6Len:
 		return nil, &Error{Field: "IPv6 header", Got: len(b), Want: ipv6Len, Err: ErrMalformedIP}
-	}
-	if b[0]>>4 != 6 {
+	case b[0]>>4 != 6:
 		return nil, &Error{Field: "IP Version", Got: int(b[0] >> 4), Want: 6, Err: ErrMalformedIP}
+	}
+	payload := int(binary.BigEndian.Uint16(b[4:]))
+	return nil, &Error{Field: "Payload Length", Offset: 4, Got: payload, Want: len(b) - ipv6Len, Err: ErrMalformedIP}
+}
+
+// wholeIPv6 returns the length of the packet at the start of b, and 0 if
+// parseIPv6 refuses it.
+func wholeIPv6(b []byte) int {
+	if len(b) < ipv6Len || b[0]>>4 != 6 {
+		return 0
 	}
 	total := ipv6Len + int(binary.BigEndian.Uint16(b[4:]))
 	if total == ipv6Len || total > len(b) {
-		return nil, &Error{Field: "Payload Length", Offset: 4, Got: total - ipv6Len, Want: len(b) - ipv6Len, Err: ErrMalformedIP}
+		return 0
 	}
-	return IPv6(b[:total:total]), nil
+	return total
 }
 
 // DSField returns the traffic class: DSCP (upper six bits) and ECN.

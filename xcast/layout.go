@@ -57,32 +57,29 @@ type layout struct {
 
 // set4 lays out an Xcast4 header: every list on a 4-octet boundary.
 func (l *layout) set4(n int, flags uint8) {
-	l.width = 4
-	l.bitmap = 12
-	l.addresses = l.bitmap + 4*((n+31)/32)
-	l.dscps = l.addresses + 4*n
-	l.ports = l.dscps
+	addresses := 12 + 4*((n+31)>>5)
+	dscps := addresses + 4*n
+	ports := dscps
 	if flags&flagD != 0 {
-		l.ports += (n + 3) &^ 3
+		ports += (n + 3) &^ 3
 	}
-	l.size = l.ports
+	size := ports
 	if flags&flagP != 0 {
-		l.size += (2*n + 3) &^ 3
+		size += (2*n + 3) &^ 3
 	}
+	l.bitmap, l.addresses, l.dscps, l.ports, l.size, l.width = 12, addresses, dscps, ports, size, 4
 }
 
 // set6 lays out an Xcast6 Routing header: every list on an 8-octet
 // boundary. The ports have a header of their own.
 func (l *layout) set6(n int, flags uint8) {
-	l.width = 16
-	l.bitmap = 24
-	l.addresses = l.bitmap + 8*((n+63)/64)
-	l.dscps = l.addresses + 16*n
-	l.size = l.dscps
+	addresses := 24 + 8*((n+63)>>6)
+	dscps := addresses + 16*n
+	size := dscps
 	if flags&flagD != 0 {
-		l.size += (n + 7) &^ 7
+		size += (n + 7) &^ 7
 	}
-	l.ports = l.size
+	l.bitmap, l.addresses, l.dscps, l.ports, l.size, l.width = 24, addresses, dscps, size, size, 16
 }
 
 // portsHeaderLen is the size of a Destination Options header with n ports and
@@ -115,7 +112,7 @@ func (f *frame) parse4(b []byte) *Error {
 		return &Error{Field: "LENGTH", Offset: 9, Got: int(b[9]), Want: f.size / 4, Err: ErrLength}
 	case len(b) < f.size:
 		return &Error{Field: "Xcast4 header", Got: len(b), Want: f.size, Err: ErrTruncated}
-	case sum(0).addBytes(b[:f.size]).fold() != 0xffff:
+	case !swapped(b[:f.size]).intact():
 		got := int(binary.BigEndian.Uint16(b[2:]))
 		return &Error{Field: "CHECKSUM", Offset: 2, Got: got, Want: -1, Err: ErrChecksum}
 	}
@@ -145,7 +142,7 @@ func (f *frame) parse6(b []byte, routingType uint8) *Error {
 		return &Error{Field: "HdrExtLen", Offset: 1, Got: int(b[1]), Want: f.size/8 - 1, Err: ErrLength}
 	case len(b) < f.size:
 		return &Error{Field: "Routing header", Got: len(b), Want: f.size, Err: ErrTruncated}
-	case sum(0).addBytes(b[:f.size]).fold() != 0xffff:
+	case !swapped(b[:f.size]).intact():
 		got := int(binary.BigEndian.Uint16(b[6:]))
 		return &Error{Field: "CHECKSUM", Offset: 6, Got: got, Want: -1, Err: ErrChecksum}
 	}

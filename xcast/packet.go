@@ -34,74 +34,87 @@ type Packet struct {
 // One number is not enough to tell Xcast from another experiment that uses the
 // same one, which is why the destination must match too.
 func (p *Packet) Decode(b []byte, code *CodePoints) error {
-	err := p.decodeIP(b, code, nil)
-	if err == nil {
-		err = p.decodeHeader(code)
-	}
-	if err != nil {
+	if err := p.decode(b, code, nil, nil); err != nil {
 		*p = Packet{}
 		return err
 	}
 	return nil
 }
 
-// decodeIP takes the IP header: steps 1, 3 and 4 of forwarding. Packets to an
+// decode takes the IP header (steps 1, 3 and 4 of forwarding), asks admit, if
+// there is one, what it thinks of it, and takes the Xcast header. Packets to an
 // address that special accepts count as Xcast too.
-func (p *Packet) decodeIP(b []byte, code *CodePoints, special func(netip.Addr) bool) *Error {
+//
+// It is one long function that asks the IP parsers only for what is unusual or
+// wrong: for short lists, calls would cost as much as all the checks.
+func (p *Packet) decode(b []byte, code *CodePoints, special func(netip.Addr) bool, admit func() *Error) *Error {
 	if len(b) > 0 && b[0]>>4 == 6 {
-		ip, err := parseIPv6(b)
-		if err != nil {
+		total := wholeIPv6(b)
+		if total == 0 {
+			_, err := parseIPv6(b)
 			return err
 		}
+		ip := IPv6(b[:total:total])
 		p.b, p.family, p.start = ip, Xcast6, ipv6Len
-		payload := ip.Payload()
-		if ip.NextHeader() != protoRouting || len(payload) < 4 || payload[2] != code.RoutingType {
+		if ip[6] != protoRouting || len(ip) < ipv6Len+4 || ip[ipv6Len+2] != code.RoutingType {
 			return &Error{Field: "Next Header", Offset: 6, Got: int(ip.NextHeader()), Want: protoRouting, Err: ErrNotXcast}
 		}
 		if to := ip.Destination(); to != code.AllRouters6 && (special == nil || !special(to)) {
 			return &Error{Field: "Destination Address", Offset: 24, Want: -1, Err: ErrNotXcast}
 		}
-		return nil
+	} else {
+		total := 0
+		if isPlainIPv4(b) {
+			total = int(binary.BigEndian.Uint16(b[2:]))
+		}
+		if total < ipv4Len || total > len(b) {
+			ip, err := parseIPv4(b)
+			if err != nil {
+				return err
+			}
+			total = len(ip)
+		}
+		ip := IPv4(b[:total:total])
+		p.b, p.family, p.start = ip, Xcast4, ip.HeaderLen()
+		if ip.Protocol() != code.ProtoXcast4 {
+			return &Error{Field: "Protocol", Offset: 9, Got: int(ip.Protocol()), Want: int(code.ProtoXcast4), Err: ErrNotXcast}
+		}
+		if to := ip.Destination(); to != code.AllRouters4 && (special == nil || !special(to)) {
+			return &Error{Field: "Destination Address", Offset: 16, Want: -1, Err: ErrNotXcast}
+		}
+		if ip.IsFragment() {
+			return &Error{Field: "Fragment Offset", Offset: 6, Got: int(binary.BigEndian.Uint16(ip[6:]) & 0x3fff), Err: ErrFragment}
+		}
 	}
-	ip, err := parseIPv4(b)
+	if admit != nil {
+		if err := admit(); err != nil {
+			return err
+		}
+	}
+	var err *Error
+	if p.family == Xcast4 {
+		err = p.parse4(p.b[p.start:])
+	} else {
+		err = p.parse6(p.b[p.start:], code.RoutingType)
+	}
 	if err != nil {
-		return err
+		return shift(err, p.start)
 	}
-	p.b, p.family, p.start = ip, Xcast4, ip.HeaderLen()
-	if ip.Protocol() != code.ProtoXcast4 {
-		return &Error{Field: "Protocol", Offset: 9, Got: int(ip.Protocol()), Want: int(code.ProtoXcast4), Err: ErrNotXcast}
-	}
-	if to := ip.Destination(); to != code.AllRouters4 && (special == nil || !special(to)) {
-		return &Error{Field: "Destination Address", Offset: 16, Want: -1, Err: ErrNotXcast}
-	}
-	if ip.IsFragment() {
-		return &Error{Field: "Fragment Offset", Offset: 6, Got: int(binary.BigEndian.Uint16(b[6:]) & 0x3fff), Err: ErrFragment}
+	p.upper, p.transport = p.start+p.size, p.next
+	p.options, p.portsAt, p.hasOther = 0, 0, false
+	switch {
+	case p.flags&flagP != 0:
+		p.portsAt = p.start + p.ports
+	case p.family == Xcast6 && p.next == protoDestOptions:
+		return p.decodeOptions(code.PortsOption)
 	}
 	return nil
 }
 
-// decodeHeader takes the Xcast header, after decodeIP.
-func (p *Packet) decodeHeader(code *CodePoints) (err *Error) {
-	b := p.b[p.start:]
-	p.options, p.portsAt, p.hasOther = 0, 0, false
-	if p.family == Xcast4 {
-		if err = p.parse4(b); err != nil {
-			return shift(err, p.start)
-		}
-		if p.flags&flagP != 0 {
-			p.portsAt = p.start + p.ports
-		}
-		p.upper, p.transport = p.start+p.size, p.next
-		return nil
-	}
-	if err = p.parse6(b, code.RoutingType); err != nil {
-		return shift(err, p.start)
-	}
-	p.upper, p.transport = p.start+p.size, p.next
-	if p.next != protoDestOptions {
-		return nil
-	}
-	d, err := parseDestOptions(p.b[p.upper:], p.n, code.PortsOption)
+// decodeOptions takes the Destination Options header of Xcast6, with the ports
+// or without.
+func (p *Packet) decodeOptions(portsOption uint8) *Error {
+	d, err := parseDestOptions(p.b[p.upper:], p.n, portsOption)
 	if err != nil {
 		return shift(err, p.upper)
 	}
