@@ -41,7 +41,12 @@ func (p *Pool) putOff(r *record, req *Request) error {
 // Resume implements [Resumer]. What was put off is reserved from its instant
 // on, for the allowed skew and a minute; who comes later stands in line again.
 func (p *Pool) Resume(ctx context.Context, d Pending) (Lease, error) {
-	return p.Allocate(ctx, d.Request)
+	req := d.Request
+	// Who waits has given up the latest start: it was before d.At.
+	if now := p.cfg.Now(); !now.Before(d.At) && !req.Start.Max.IsZero() && req.Start.Max.Before(now) {
+		req.Start.Max = now
+	}
+	return p.Allocate(ctx, req)
 }
 
 // Cancel implements [Resumer].

@@ -26,6 +26,8 @@ type rig struct {
 	server *Server
 	client *Client
 	stop   func() // ends the server and waits for it
+
+	concurrent bool // the server calls the pool from goroutines
 }
 
 var (
@@ -37,9 +39,17 @@ var (
 // tiny is a scope with four addresses to give.
 var tiny = scope.Scope{Range: scope.MustRange("239.255.0.0", "239.255.1.3"), TTL: 255}
 
+// inRig runs a test twice: with a server that calls the pool in its loop, and
+// with one that calls it from goroutines.
 func inRig(t *testing.T, unicast bool, test func(r *rig)) {
+	for _, concurrent := range []bool{false, true} {
+		inOneRig(t, unicast, concurrent, test)
+	}
+}
+
+func inOneRig(t *testing.T, unicast, concurrent bool, test func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t}
+		r := &rig{t: t, concurrent: concurrent}
 		var err error
 		if r.pool, err = lease.NewPool(lease.Config{Scopes: []scope.Scope{tiny}, Guard: lease.NoGuard}); err != nil {
 			t.Fatal(err)
@@ -60,7 +70,7 @@ func (r *rig) start() {
 	conn := r.net.Listen(rigServer, rigGroup)
 	ctx, cancel := context.WithCancel(r.t.Context())
 	s, err := NewServer(ctx, ServerConfig{
-		Allocator: r.pool, Conns: []net.PacketConn{conn},
+		Allocator: r.pool, Conns: []net.PacketConn{conn}, Concurrent: r.concurrent,
 		Protocol: madcap.ServerConfig{Identifiers: []netip.Addr{rigServer.Addr()}},
 	})
 	if err != nil {

@@ -93,7 +93,8 @@ type Server struct {
 	refresh chan struct{} // the scopes may have changed
 	armed   time.Time     // what the timer waits for, zero if nothing
 	calls   sync.WaitGroup
-	ctx     context.Context // of Serve, for the allocator
+	asking  map[string]chan struct{} // the last question about a lease in a goroutine
+	ctx     context.Context          // of Serve, for the allocator
 
 	callersMu sync.Mutex // of calls in goroutines of their own
 	callers   map[netip.AddrPort]context.Context
@@ -119,7 +120,7 @@ func NewServer(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		return nil, errors.New("madcapnet: a server needs an allocator")
 	}
 	cfg.fill()
-	s := &Server{cfg: cfg, groups: make(map[membership]bool), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1), ctx: ctx}
+	s := &Server{cfg: cfg, groups: make(map[membership]bool), asking: make(map[string]chan struct{}), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1), ctx: ctx}
 	if err := s.open(); err != nil {
 		return nil, err
 	}

@@ -71,22 +71,32 @@ func (s *Server) socketFor(c *socket, to netip.AddrPort) *socket {
 }
 
 // askLater calls the allocator in a goroutine and takes its answer back to the
-// machine.
+// machine. Questions about one lease wait for each other. The caller holds the
+// lock.
 func (s *Server) askLater(c *socket, e *madcap.Ask) {
 	ask := *e
+	id, before, done := string(e.ID), s.asking[string(e.ID)], make(chan struct{})
+	s.asking[id] = done
 	if ask.Token == 0 { // what it points to is not kept for it
 		ask.ID = slices.Clone(ask.ID)
 		ask.Continuation = slices.Clone(ask.Continuation)
 	}
 	ctx := s.ctx
 	s.calls.Go(func() {
+		if before != nil {
+			<-before
+		}
 		var ranges []scope.Range
 		o := s.call(ctx, &ask, &ranges)
+		close(done)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.asking[id] == done {
+			delete(s.asking, id)
+		}
 		if ask.Token == 0 {
 			return
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.machine.Resolve(s.cfg.Now(), ask.Token, o)
 		if ctx.Err() == nil {
 			s.effects(c, nil)

@@ -66,7 +66,9 @@ func requestOf(ask *madcap.Ask, id lease.ID) lease.Request {
 		Family: lease.Family(ask.Family), Scope: ask.Scope, ID: id,
 		Count: lease.Count{Min: ask.Min, Max: ask.Desired},
 		Start: startOf(ask), Lifetime: lifetimeOf(ask),
-		Shared: ask.Shared, Retry: ask.CanDefer,
+		Shared: ask.Shared,
+		// Later than the client's latest start is no use to it.
+		Retry: ask.CanDefer && ask.MaxStartTime.IsZero(),
 	}
 	if len(ask.Ranges) > 0 {
 		// The ranges are of one family: the codec has seen to it.
@@ -156,7 +158,11 @@ func (s *Server) refusal(ask *madcap.Ask, err error) madcap.Outcome {
 	if errors.As(err, &later) {
 		continuation, err := json.Marshal(later.Pending)
 		if err == nil {
-			return madcap.Outcome{RetryTime: later.At, Continuation: continuation, Scope: ask.Scope}
+			id := ask.Scope
+			if !id.IsValid() { // a RENEW names none
+				id = later.Pending.Request.Scope
+			}
+			return madcap.Outcome{RetryTime: later.At, Continuation: continuation, Scope: id}
 		}
 	}
 	for _, r := range refusals {

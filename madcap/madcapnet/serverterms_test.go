@@ -100,8 +100,12 @@ func TestRequestOf(t *testing.T) {
 			lease.Request{
 				Family: lease.IPv4, Scope: local, ID: lease.ID(testID), Key: "00000abc" + fmt.Sprintf("%x", []byte(testID)),
 				Count: lease.Count{Min: 2, Max: 4}, Lifetime: lease.Between(time.Hour, 2*time.Hour),
-				Start: lease.Window{Min: start, Max: start.Add(time.Minute)}, Addrs: set, Shared: true, Retry: true,
+				Start: lease.Window{Min: start, Max: start.Add(time.Minute)}, Addrs: set, Shared: true,
 			},
+		},
+		"client that can wait": {
+			madcap.Ask{Op: madcap.OpOffer, ID: testID, Family: madcap.FamilyIPv4, Scope: local, Min: 1, Desired: 1, CanDefer: true},
+			lease.Request{Family: lease.IPv4, Scope: local, ID: lease.ID(testID), Count: lease.Count{Min: 1, Max: 1}, Start: lease.NotAfter(farFuture), Retry: true},
 		},
 	} {
 		if diff := cmp.Diff(c.want, requestOf(&c.ask, lease.ID(testID)), byValue); diff != "" {
