@@ -257,12 +257,11 @@ const claim4Len = claimFixed + 4*4
 // decode4 is decode for an IPv4 claim.
 func (c *Claim) decode4(a *[claim4Len]byte) {
 	c.Type, c.Role, c.Deprecated = ClaimType(a[2]), Role(a[5]&3), a[5]&0x80 != 0
-	c.Timestamp = Timestamp(binary.BigEndian.Uint32(a[8:]))
-	c.Lifetime = Seconds(binary.BigEndian.Uint32(a[12:]))
-	c.Holdtime = Seconds(binary.BigEndian.Uint32(a[16:]))
-	c.Domain.n = u128{0, uint64(binary.BigEndian.Uint32(a[20:]))}
-	c.Node.n = u128{0, uint64(binary.BigEndian.Uint32(a[24:]))}
-	c.Prefix.addr = u128{0, uint64(binary.BigEndian.Uint32(a[28:]))}
+	x, y, z := binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(a[16:]), binary.BigEndian.Uint64(a[24:])
+	c.Timestamp, c.Lifetime, c.Holdtime = Timestamp(x>>32), Seconds(x), Seconds(y>>32)
+	c.Domain.n = u128{0, y & 0xFFFFFFFF}
+	c.Node.n = u128{0, z >> 32}
+	c.Prefix.addr = u128{0, z & 0xFFFFFFFF}
 	c.Prefix.mask = u128{0, uint64(binary.BigEndian.Uint32(a[32:]))}
 	c.Prefix.family = FamilyIPv4
 }

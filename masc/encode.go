@@ -176,12 +176,9 @@ func (c *Claim) flags() byte {
 // put4 writes an IPv4 claim as an attribute without parameters.
 func (c *Claim) put4(a *[claim4Len]byte) {
 	binary.BigEndian.PutUint64(a[:], claim4Len<<48|uint64(c.Type)<<40|uint64(c.flags())<<16)
-	binary.BigEndian.PutUint32(a[8:], uint32(c.Timestamp))
-	binary.BigEndian.PutUint32(a[12:], uint32(c.Lifetime))
-	binary.BigEndian.PutUint32(a[16:], uint32(c.Holdtime))
-	binary.BigEndian.PutUint32(a[20:], uint32(c.Domain.n.lo))
-	binary.BigEndian.PutUint32(a[24:], uint32(c.Node.n.lo))
-	binary.BigEndian.PutUint32(a[28:], uint32(c.Prefix.addr.lo))
+	binary.BigEndian.PutUint64(a[8:], uint64(c.Timestamp)<<32|uint64(c.Lifetime))
+	binary.BigEndian.PutUint64(a[16:], uint64(c.Holdtime)<<32|c.Domain.n.lo)
+	binary.BigEndian.PutUint64(a[24:], c.Node.n.lo<<32|c.Prefix.addr.lo)
 	binary.BigEndian.PutUint32(a[32:], uint32(c.Prefix.mask.lo))
 }
 
