@@ -98,6 +98,11 @@ func (c *Claim) size() int { return claimFixed + 4*c.Prefix.family.width() }
 // Whether a claim makes sense it does not ask, so that tests can send any.
 func (u *Update) AppendBinary(dst []byte) ([]byte, error) {
 	b := append(dst, 0, 0, byte(TypeUpdate), 0)
+	if len(u.Extra) == 0 && len(u.Claims) > 0 {
+		if all, ok := appendPlain(b, u.Claims); ok { // as almost always
+			return finish(dst, all, TypeUpdate)
+		}
+	}
 	extra := u.Extra
 	for i := range u.Claims {
 		c := &u.Claims[i]
@@ -106,14 +111,6 @@ func (u *Update) AppendBinary(dst []byte) ([]byte, error) {
 			if b, extra, err = appendAttributes(b, extra, i); err != nil {
 				return dst, err
 			}
-		}
-		if len(extra) == 0 && c.plain() {
-			if cap(b)-len(b) < claim4Len {
-				b = slices.Grow(b, claim4Len*(len(u.Claims)-i))
-			}
-			b = b[:len(b)+claim4Len]
-			c.put4((*[claim4Len]byte)(b[len(b)-claim4Len:]))
-			continue
 		}
 		if c.Type > Withdraw || c.Role > Parent || c.Prefix.family.width() == 0 ||
 			!c.Domain.Fits(c.Prefix.family) || !c.Node.Fits(c.Prefix.family) {
@@ -156,6 +153,23 @@ func appendAttributes(b []byte, extra []Extra, i int) ([]byte, []Extra, error) {
 		extra = extra[1:]
 	}
 	return b, extra, nil
+}
+
+// appendPlain appends claims without parameters if they all are IPv4 claims that
+// can be encoded.
+func appendPlain(b []byte, claims []Claim) ([]byte, bool) {
+	at := len(b)
+	b = slices.Grow(b, claim4Len*len(claims))[:at+claim4Len*len(claims)]
+	rest := b[at:]
+	for i := range claims {
+		c := &claims[i]
+		if !c.plain() || len(rest) < claim4Len {
+			return b[:at], false
+		}
+		c.put4((*[claim4Len]byte)(rest))
+		rest = rest[claim4Len:]
+	}
+	return b, true
 }
 
 // plain reports whether c is an IPv4 claim that can be encoded.
