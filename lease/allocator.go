@@ -77,7 +77,7 @@ type Offerer interface {
 	// first: its own terms count, what the offer lacks is found afresh and
 	// what it has too much of is freed.
 	//
-	// Errors are those of Allocate; req.ID must not be empty.
+	// Errors are those of Allocate. An empty req.ID is chosen, as by Allocate.
 	Offer(ctx context.Context, req Request, hold time.Duration) (Lease, error)
 	// Withdraw frees what is offered under the identifier. Errors:
 	// [ErrNotLeased] if nothing is, or not to this principal.

@@ -90,7 +90,7 @@ func (v *served) prepare(family AddrFamily, nesting *scope.Nesting) error {
 			z.Names = append(z.Names, ZoneName{Default: n.Default, Tag: []byte(n.Tag), Text: []byte(n.Text)})
 		}
 		v.zones = append(v.zones, z)
-		if g, err := sc.Relative(scope.OffsetMADCAP); err == nil {
+		if g, err := ServerGroup(sc.Range); err == nil {
 			v.groups[g] = sc.ID()
 		}
 	}

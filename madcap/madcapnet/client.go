@@ -178,27 +178,9 @@ func (cfg *ClientConfig) fill() error {
 }
 
 // open opens the sockets, or takes those it is given.
-func (c *Client) open() error {
-	var failed []error
-	for _, conn := range c.cfg.Conns {
-		c.sockets = append(c.sockets, newSocket(conn))
-	}
-	if len(c.sockets) == 0 {
-		for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
-			network := "udp6"
-			if any.Is4() {
-				network = "udp4"
-			}
-			s, err := openSocket(network, netip.AddrPortFrom(any, 0))
-			if err != nil {
-				failed = append(failed, err)
-				continue
-			}
-			c.sockets = append(c.sockets, s)
-		}
-	}
-	if len(c.sockets) == 0 {
-		return fmt.Errorf("madcapnet: no socket: %w", errors.Join(failed...))
+func (c *Client) open() (err error) {
+	if c.sockets, err = openSockets(c.cfg.Conns, 0, false); err != nil {
+		return err
 	}
 	for _, s := range c.sockets {
 		if err := s.multicastVia(c.cfg.Interface, c.cfg.Protocol.HopLimit); err != nil && s.udp != nil {

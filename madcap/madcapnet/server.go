@@ -153,32 +153,13 @@ func ByAddress(from netip.AddrPort) lease.Principal {
 }
 
 // open opens the sockets.
-func (s *Server) open() error {
-	for _, c := range s.cfg.Conns {
-		s.sockets = append(s.sockets, newSocket(c))
+func (s *Server) open() (err error) {
+	port := madcap.Port
+	if s.cfg.Port != 0 {
+		port = max(s.cfg.Port, 0)
 	}
-	if len(s.sockets) > 0 {
-		return nil
-	}
-	port := uint16(madcap.Port)
-	if s.cfg.Port > 0 {
-		port = uint16(s.cfg.Port)
-	} else if s.cfg.Port < 0 {
-		port = 0
-	}
-	c4, err4 := openSocket("udp4", netip.AddrPortFrom(netip.IPv4Unspecified(), port))
-	if err4 == nil {
-		s.sockets = append(s.sockets, c4)
-		port = c4.localAddr().Port()
-	}
-	c6, err6 := openSocket("udp6", netip.AddrPortFrom(netip.IPv6Unspecified(), port))
-	if err6 == nil {
-		s.sockets = append(s.sockets, c6)
-	}
-	if len(s.sockets) == 0 {
-		return fmt.Errorf("madcapnet: no socket: %w", errors.Join(err4, err6))
-	}
-	return nil
+	s.sockets, err = openSockets(s.cfg.Conns, uint16(port), true)
+	return err
 }
 
 // start makes the machine.

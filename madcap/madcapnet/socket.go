@@ -53,6 +53,39 @@ func openSocket(network string, at netip.AddrPort) (*socket, error) {
 	return s, nil
 }
 
+// openSockets wraps connections, or without any opens a socket on a port of all
+// addresses for each family that the host has. If the system chooses the port,
+// samePort wants the same one for both families.
+func openSockets(conns []net.PacketConn, port uint16, samePort bool) ([]*socket, error) {
+	var sockets []*socket
+	for _, c := range conns {
+		sockets = append(sockets, newSocket(c))
+	}
+	if len(sockets) > 0 {
+		return sockets, nil
+	}
+	var failed []error
+	for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		network := "udp6"
+		if any.Is4() {
+			network = "udp4"
+		}
+		s, err := openSocket(network, netip.AddrPortFrom(any, port))
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		sockets = append(sockets, s)
+		if samePort {
+			port = s.localAddr().Port()
+		}
+	}
+	if len(sockets) == 0 {
+		return nil, fmt.Errorf("madcapnet: no socket: %w", errors.Join(failed...))
+	}
+	return sockets, nil
+}
+
 // newSocket wraps a connection and asks the system to tell destinations.
 func newSocket(c net.PacketConn) *socket {
 	s := &socket{conn: c, sources: make(map[netip.Addr][]byte)}

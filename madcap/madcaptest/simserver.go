@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/mcastalloc/malloc/madcap"
-	"github.com/mcastalloc/malloc/scope"
 )
 
 // ServerNode is a server of a [Network]. Its leases survive a crash, as on a
@@ -36,7 +35,7 @@ func (n *Network) AddServer(addr netip.Addr, cfg madcap.ServerConfig, a *Allocat
 	s.cfg.Identifiers = []netip.Addr{addr}
 	s.groups = []netip.Addr{madcap.DefaultServerGroup(madcap.FamilyIPv4), madcap.DefaultServerGroup(madcap.FamilyIPv6)}
 	for _, sc := range cfg.Scopes {
-		if g, err := sc.Relative(scope.OffsetMADCAP); err == nil {
+		if g, err := madcap.ServerGroup(sc.Range); err == nil {
 			s.groups = append(s.groups, g)
 		}
 	}
