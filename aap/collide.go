@@ -42,7 +42,7 @@ const (
 	// Defend: say that the addresses are in use; see [Timing.FirstDefence].
 	Defend
 	// InUse: someone announces what we have allocated. It is an echo if
-	// [Echoes] says so, else a conflict (section 3.2.3).
+	// echoes says so, else a conflict (section 3.2.3).
 	InUse
 )
 
@@ -104,14 +104,14 @@ type Resolution struct {
 // at now collides (AAP-D-13). A claim loses the addresses both name, a
 // preallocation the whole set (sections 3.2.5 and 3.2.6, AAP-D-22).
 //
-// From an ASA, if it is newer than the last one ([Space.NewerThan]), a claim or
+// From an ASA, if it is newer than the last one (spaceState.NewerThan), a claim or
 // a pending preallocation loses the addresses that it does not make available
 // until their end, give or take the tolerance, and a settled preallocation loses
-// all. Allocations are not given up but cut to the new space; see [Cut].
+// all. Allocations are not given up but cut to the new space; see cut.
 func Resolve(mine Stake, held []TimedRange, heard *Message, now time.Time, tolerance time.Duration) Resolution {
 	r := Resolution{Kept: held}
 	if heard.Type == ASA {
-		if r.Lost = Uncovered(Live(held, now), heard.Ranges, tolerance); r.Lost.IsEmpty() || mine == Allocated {
+		if r.Lost = uncovered(live(held, now), heard.Ranges, tolerance); r.Lost.IsEmpty() || mine == Allocated {
 			return Resolution{Kept: held}
 		}
 		r.Outcome = GiveUp
@@ -122,7 +122,7 @@ func Resolve(mine Stake, held []TimedRange, heard *Message, now time.Time, toler
 		if r.Outcome = Collide(mine, heard.Type); r.Outcome == Untouched {
 			return r
 		}
-		common := overlay(Normalize(held), Live(heard.Ranges, now), func(x, y time.Time) time.Time {
+		common := overlay(Normalize(held), live(heard.Ranges, now), func(x, y time.Time) time.Time {
 			if y.IsZero() {
 				return y
 			}
@@ -134,22 +134,22 @@ func Resolve(mine Stake, held []TimedRange, heard *Message, now time.Time, toler
 	}
 	switch r.Outcome {
 	case GiveUp:
-		r.Kept = Without(held, r.Lost)
+		r.Kept = without(held, r.Lost)
 	case Abandon:
 		r.Lost, r.Kept = Addrs(held), nil
 	}
 	return r
 }
 
-// Echoes reports whether an AIU for an address, with this end on our clock, can
+// echoes reports whether an AIU for an address, with this end on our clock, can
 // be somebody's defence of our own announcement: the end is one we announced for
 // the address, or such an end cut to limit, the end of the announced space at
 // the address (zero for no limit), give or take the tolerance (AAP-D-30). What
 // is no echo is a conflict: another server allocated the address as well.
 //
 // Two servers may well choose equal ends. A rival that does is known by its
-// persistence; see [Run].
-func Echoes(end time.Time, announced []time.Time, limit time.Time, tolerance time.Duration) bool {
+// persistence; see run.
+func echoes(end time.Time, announced []time.Time, limit time.Time, tolerance time.Duration) bool {
 	for _, own := range announced {
 		if near(end, own, tolerance) || !limit.IsZero() && limit.Before(own) && near(end, limit, tolerance) {
 			return true
@@ -160,18 +160,18 @@ func Echoes(end time.Time, announced []time.Time, limit time.Time, tolerance tim
 
 func near(a, b time.Time, tolerance time.Duration) bool { return a.Sub(b).Abs() <= tolerance }
 
-// Run is a run of AIUs from one sender for an address of ours that echo what
+// run is a run of AIUs from one sender for an address of ours that echo what
 // we announced. Defences end within a minute, so a run that does not is that
 // of a server which allocated the address too (AAP-D-30). An ACLM or AITU for the
-// address from anybody ends all runs, as it explains more defences. The zero Run
+// address from anybody ends all runs, as it explains more defences. The zero run
 // has not begun.
-type Run struct {
+type run struct {
 	Start, Last time.Time // its first and its last AIU
 }
 
 // Next returns the run with another AIU at now. After a pause of more than 3
 // times REPEAT-INTERVAL it starts anew.
-func (r Run) Next(now time.Time, t Timing) Run {
+func (r run) Next(now time.Time, t Timing) run {
 	if r.Start.IsZero() || now.Sub(r.Last) > 3*t.RepeatInterval {
 		r.Start = now
 	}
@@ -181,4 +181,4 @@ func (r Run) Next(now time.Time, t Timing) Run {
 
 // IsRival reports whether the run is too long for a defence: more than twice
 // REPEAT-INTERVAL.
-func (r Run) IsRival(t Timing) bool { return r.Last.Sub(r.Start) > 2*t.RepeatInterval }
+func (r run) IsRival(t Timing) bool { return r.Last.Sub(r.Start) > 2*t.RepeatInterval }

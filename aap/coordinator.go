@@ -152,7 +152,7 @@ func (c *Coordinator) checkSpace(now time.Time, space []TimedRange) ([]TimedRang
 			return nil, fmt.Errorf("%w: %v is not within %v", ErrSpace, s.Range, c.cfg.Scope)
 		}
 	}
-	live := Live(whole, now)
+	live := live(whole, now)
 	if len(live) > MaxSpaceRanges {
 		return nil, fmt.Errorf("%w: %d ranges, want at most %d", ErrSpace, len(live), MaxSpaceRanges)
 	}
@@ -200,7 +200,7 @@ func (c *Coordinator) send(now time.Time) {
 	current := now.Truncate(time.Second).UTC()
 	m := Message{
 		Type: ASA, Family: FamilyOf(c.cfg.Scope.First()), RSeq: c.rseq, CurrentTime: current,
-		Expiration: current.Add(c.cfg.Timing.ASAValidity.Truncate(time.Second)), Ranges: Live(c.space, now),
+		Expiration: current.Add(c.cfg.Timing.ASAValidity.Truncate(time.Second)), Ranges: live(c.space, now),
 	}
 	packet, err := m.MarshalBinary()
 	if err != nil {

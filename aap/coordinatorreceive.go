@@ -30,7 +30,7 @@ func (c *Coordinator) Receive(now time.Time, d Datagram) error {
 		c.stats.Drops.Foreign++
 		return nil
 	}
-	resent, skew := m.IsResent(), Skew(now, m.CurrentTime)
+	resent, skew := m.IsResent(), skewOf(now, m.CurrentTime)
 	if c.cfg.MaxSkew > 0 && skew.Abs() > c.cfg.MaxSkew {
 		c.stats.Drops.Skewed++
 		return nil
@@ -83,13 +83,13 @@ func (c *Coordinator) compare(now time.Time, d Datagram, m *Message) {
 	if c.state == Idle {
 		return
 	}
-	if Consistent(c.space, m.Ranges, now, c.cfg.Timing.Tolerance) {
+	if consistent(c.space, m.Ranges, now, c.cfg.Timing.Tolerance) {
 		if c.state != Quiet {
 			c.standBy(now)
 		}
 		return
 	}
-	c.emit(Inconsistent{d.From, Live(m.Ranges, now)})
+	c.emit(Inconsistent{d.From, live(m.Ranges, now)})
 	if !c.cfg.Stubborn {
 		c.state = Quiet
 		c.due = now.Add(c.cfg.Timing.Quiet())

@@ -47,7 +47,7 @@ func (m *Message) decode(b []byte) error {
 	if len(b) < headerLen {
 		return &Error{0, "header", len(b), ErrShort, strconv.Itoa(len(b))}
 	}
-	if b[0] != Version {
+	if b[0] != version {
 		return &Error{0, "version", 0, ErrVersion, strconv.Itoa(int(b[0]))}
 	}
 	m.Type = Type(b[1])

@@ -19,7 +19,7 @@ func (m *Message) AppendBinary(dst []byte) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return dst, err
 	}
-	dst = append(dst, Version, byte(m.Type))
+	dst = append(dst, version, byte(m.Type))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(m.Family))
 	dst = binary.BigEndian.AppendUint32(dst, m.RSeq<<8|uint32(m.MSeq))
 	dst = appendTime(dst, m.CurrentTime)

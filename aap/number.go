@@ -11,8 +11,8 @@ import (
 // Port is the UDP port of every AAP message (section 2).
 const Port = 2878
 
-// Version is the protocol version every message carries (section 5.1.1).
-const Version = 0
+// version is the protocol version every message carries (section 5.1.1).
+const version = 0
 
 // HopLimit is the TTL or hop limit to send with. What keeps a message inside
 // its scope are the scope's boundaries.
@@ -24,8 +24,8 @@ const MaxDatagram = 65507
 
 // MaxPayload is the length in octets that a message should not exceed (sections
 // 3.2.2 and 3.2.10.3), so that it crosses any network in one piece. An ASA is
-// as long as it must be, as the space may not be split. See [MaxRanges] and
-// [MaxRequests].
+// as long as it must be, as the space may not be split. See maxRanges and
+// maxRequests.
 const MaxPayload = 500
 
 // maxRSeq is the highest request sequence number, of 24 bits (section 5.1.4).

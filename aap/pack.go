@@ -7,34 +7,34 @@ import (
 	"slices"
 )
 
-// MaxRanges returns how many ranges fit a message of [MaxPayload] octets (section
+// maxRanges returns how many ranges fit a message of [MaxPayload] octets (section
 // 3.2.2): 40 of IPv4, 13 of IPv6, for ACLM, AIU and AITU as well as ASA. It
 // returns 0 for another family.
-func MaxRanges(f Family) int {
+func maxRanges(f Family) int {
 	if !f.isKnown() {
 		return 0
 	}
 	return (MaxPayload - headerLen) / f.elementLen()
 }
 
-// MaxRequests returns how many requests fit an ASRP of [MaxPayload] octets beside
+// maxRequests returns how many requests fit an ASRP of [MaxPayload] octets beside
 // so many reports (section 3.2.10.3): at most 255, and 0 if the reports alone
 // fill it or the family is unknown.
-func MaxRequests(f Family, reports int) int {
+func maxRequests(f Family, reports int) int {
 	if !f.isKnown() || reports < 0 {
 		return 0
 	}
 	return max(0, min(255, (MaxPayload-14-reports*f.elementLen())/requestLen))
 }
 
-// Pack yields what to put into each of as few announcements as possible
+// pack yields what to put into each of as few announcements as possible
 // (section 3.2.2): the ranges in normal form ([Normalize]), as many at a time as
-// [MaxRanges] lets into a message of [MaxPayload] octets. All must be of
+// maxRanges lets into a message of [MaxPayload] octets. All must be of
 // one family.
-func Pack(ranges []TimedRange) iter.Seq[[]TimedRange] {
+func pack(ranges []TimedRange) iter.Seq[[]TimedRange] {
 	normal := Normalize(ranges)
 	if len(normal) == 0 {
 		return func(func([]TimedRange) bool) {}
 	}
-	return slices.Chunk(normal, MaxRanges(FamilyOf(normal[0].Range.First())))
+	return slices.Chunk(normal, maxRanges(FamilyOf(normal[0].Range.First())))
 }

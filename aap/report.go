@@ -10,11 +10,11 @@ import (
 	"github.com/mcastalloc/malloc/scope"
 )
 
-// Reports counts the use of a space for an ASRP (section 3.2.10.3): one report
+// reportsOn counts the use of a space for an ASRP (section 3.2.10.3): one report
 // for each range of the ASA, in its order, with how many of its addresses are
 // allocated. Preallocations do not count. Pass the ranges as announced, not in
 // normal form: a coordinator wants its own back.
-func Reports(announced []TimedRange, allocated scope.Set) []Report {
+func reportsOn(announced []TimedRange, allocated scope.Set) []Report {
 	reports := make([]Report, 0, len(announced))
 	for _, a := range announced {
 		reports = append(reports, Report{a.Range, saturate(sizeWithin(allocated, a.Range))})
@@ -45,7 +45,7 @@ func saturate(n scope.Uint128) uint32 {
 // all of the given ones (section 3.2.10.3): sorted by end, those with the most
 // similar ends put together until they fit. The merged request asks for both
 // counts, as far as the wire can say, until the later end, which serves both
-// (AAP-D-43). It leaves its argument as it is. See [MaxRequests] for the limit.
+// (AAP-D-43). It leaves its argument as it is. See maxRequests for the limit.
 func MergeRequests(requests []Request, limit int) []Request {
 	q := slices.Clone(requests)
 	slices.SortFunc(q, Request.Compare)
@@ -63,11 +63,11 @@ func MergeRequests(requests []Request, limit int) []Request {
 	return q
 }
 
-// Unmet returns the requests that a space still cannot satisfy, in their order,
+// unmet returns the requests that a space still cannot satisfy, in their order,
 // oldest first (section 3.2.10.1): one is satisfied when the addresses available
 // until its end, give or take the tolerance, less those allocated and those
 // that earlier requests take, are enough. It is for when the space has grown.
-func Unmet(requests []Request, space []TimedRange, allocated scope.Set, tolerance time.Duration) []Request {
+func unmet(requests []Request, space []TimedRange, allocated scope.Set, tolerance time.Duration) []Request {
 	space = Normalize(space)
 	free := make([]scope.Uint128, len(space))
 	for i, s := range space {

@@ -9,28 +9,28 @@ import (
 	"github.com/mcastalloc/malloc/scope"
 )
 
-// Space is what an ASA says: which addresses of a large scope are available to
-// this domain, and until when (section 3.2.10.1). The zero Space is that of a
+// spaceState is what an ASA says: which addresses of a large scope are available to
+// this domain, and until when (section 3.2.10.1). The zero spaceState is that of a
 // server which has heard none.
-type Space struct {
+type spaceState struct {
 	Announcement Message      // as received, on the sender's clock
 	Received     time.Time    // zero if none was
 	Expires      time.Time    // on our clock: repeat the ASA from then on
 	Ranges       []TimedRange // on our clock, in normal form
 }
 
-// NewSpace returns what an ASA that arrived at now says.
-func NewSpace(m *Message, now time.Time) Space {
+// newSpace returns what an ASA that arrived at now says.
+func newSpace(m *Message, now time.Time) spaceState {
 	local := m.Clone()
 	local.Localize(now)
-	return Space{*m.Clone(), now, local.Expiration, Normalize(local.Ranges)}
+	return spaceState{*m.Clone(), now, local.Expiration, Normalize(local.Ranges)}
 }
 
 // NewerThan reports whether s is to be processed after the space last processed:
 // it expires later. An ASA with the expiration and ranges of the last one, on
 // the sender's clock, is the same one repeated, even if rounding makes it look
 // newer (AAP-D-36).
-func (s *Space) NewerThan(last *Space) bool {
+func (s *spaceState) NewerThan(last *spaceState) bool {
 	if last.Received.IsZero() {
 		return true
 	}
@@ -45,7 +45,7 @@ func (s *Space) NewerThan(last *Space) bool {
 // 3.2.10.2): as received, its sequence numbers included, but with its current
 // time as much later as it was received long ago (AAP-D-35). So whoever hears it
 // knows that no coordinator sent it, and corrects its times rightly.
-func (s *Space) Resend(now time.Time) *Message {
+func (s *spaceState) Resend(now time.Time) *Message {
 	m := s.Announcement.Clone()
 	m.CurrentTime = m.CurrentTime.Add(now.Sub(s.Received).Truncate(time.Second))
 	return m
@@ -65,22 +65,22 @@ func Invalidated(old, new []TimedRange, now time.Time, tolerance time.Duration) 
 	})
 }
 
-// Grown returns what a new space adds to an old one, with the new ends:
+// grown returns what a new space adds to an old one, with the new ends:
 // addresses, or time, beyond the tolerance.
-func Grown(old, new []TimedRange, now time.Time, tolerance time.Duration) []TimedRange {
+func grown(old, new []TimedRange, now time.Time, tolerance time.Duration) []TimedRange {
 	return Invalidated(new, old, now, tolerance)
 }
 
-// Consistent reports whether two coordinators announce the same space at now
+// consistent reports whether two coordinators announce the same space at now
 // (section 4.2.1.1): neither has an address, or time for it, that the other has
 // not. How they cut it into ranges does not matter (AAP-D-40).
-func Consistent(a, b []TimedRange, now time.Time, tolerance time.Duration) bool {
+func consistent(a, b []TimedRange, now time.Time, tolerance time.Duration) bool {
 	return len(Invalidated(a, b, now, tolerance)) == 0 && len(Invalidated(b, a, now, tolerance)) == 0
 }
 
-// Uncovered returns the addresses of held ranges that a space does not make
+// uncovered returns the addresses of held ranges that a space does not make
 // available until their end, give or take the tolerance.
-func Uncovered(held, space []TimedRange, tolerance time.Duration) scope.Set {
+func uncovered(held, space []TimedRange, tolerance time.Duration) scope.Set {
 	return Addrs(overlay(Normalize(held), Normalize(space), func(end, limit time.Time) time.Time {
 		if !end.IsZero() && (limit.IsZero() || limit.Before(end.Add(-tolerance))) {
 			return end

@@ -131,9 +131,9 @@ func join(list []TimedRange, first, last netip.Addr, end time.Time) []TimedRange
 	return append(list, TimedRange{r, end})
 }
 
-// Live returns the part of ranges that is in force at now, in normal form: what
+// live returns the part of ranges that is in force at now, in normal form: what
 // has an end after now.
-func Live(ranges []TimedRange, now time.Time) []TimedRange {
+func live(ranges []TimedRange, now time.Time) []TimedRange {
 	return overlay(Normalize(ranges), nil, func(end, _ time.Time) time.Time {
 		if end.After(now) {
 			return end
@@ -142,9 +142,9 @@ func Live(ranges []TimedRange, now time.Time) []TimedRange {
 	})
 }
 
-// Cut returns what of ranges lies within a space, each end no later than the
+// cut returns what of ranges lies within a space, each end no later than the
 // space's, in normal form.
-func Cut(ranges, space []TimedRange) []TimedRange {
+func cut(ranges, space []TimedRange) []TimedRange {
 	return overlay(Normalize(ranges), Normalize(space), func(end, limit time.Time) time.Time {
 		if end.IsZero() {
 			return end
@@ -153,8 +153,8 @@ func Cut(ranges, space []TimedRange) []TimedRange {
 	})
 }
 
-// Without returns ranges except for the addresses of a set, in normal form.
-func Without(ranges []TimedRange, gone scope.Set) []TimedRange {
+// without returns ranges except for the addresses of a set, in normal form.
+func without(ranges []TimedRange, gone scope.Set) []TimedRange {
 	mark := make([]TimedRange, 0, gone.Len())
 	for r := range gone.Ranges() {
 		mark = append(mark, TimedRange{r, time.Unix(0, 0)})

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package aap
+
+// What has no user outside the package, for tests that stand outside.
+type (
+	Run     = run
+	Space   = spaceState
+	Defence = defence
+)
+
+var (
+	Consistent  = consistent
+	Cut         = cut
+	Echoes      = echoes
+	Grown       = grown
+	Live        = live
+	MaxRanges   = maxRanges
+	MaxRequests = maxRequests
+	NewDefence  = newDefence
+	NewSpace    = newSpace
+	Pack        = pack
+	Reports     = reportsOn
+	Shift       = shift
+	Skew        = skewOf
+	Uncovered   = uncovered
+	Unmet       = unmet
+	Without     = without
+)
