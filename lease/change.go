@@ -35,19 +35,8 @@ func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*rec
 	if err := p.admit(ctx, what, nil, l); err != nil {
 		return Lease{}, err
 	}
-	if p.j == nil {
-		if err := ctx.Err(); err != nil {
-			return Lease{}, err
-		}
-		out, _, err = p.changeOnce(ctx, what, l, terms)
-		return out, err
-	}
-	return p.changeDurably(ctx, what, l, terms)
-}
-
-func (p *Pool) changeDurably(ctx context.Context, what string, l Lease, terms func(*record) Terms) (out Lease, err error) {
-	err = p.durably(ctx, what, func() (o *op, err error) {
-		out, o, err = p.changeOnce(ctx, what, l, terms)
+	err = p.durably(ctx, what, p.names(l.ID), func(s *sight) (o *op, err error) {
+		out, o, err = p.changeOnce(ctx, s, what, l, terms)
 		return o, err
 	})
 	if err != nil {
@@ -56,14 +45,8 @@ func (p *Pool) changeDurably(ctx context.Context, what string, l Lease, terms fu
 	return out, err
 }
 
-func (p *Pool) changeOnce(ctx context.Context, what string, l Lease, terms func(*record) Terms) (Lease, *op, error) {
-	now, skewed := p.begin()
-	defer p.mu.Unlock()
-	if p.j != nil {
-		if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
-			return Lease{}, nil, err
-		}
-	}
+func (p *Pool) changeOnce(ctx context.Context, s *sight, what string, l Lease, terms func(*record) Terms) (Lease, *op, error) {
+	now, skewed := p.tick()
 	r, err := p.owned(ctx, what, l, now)
 	switch {
 	case err != nil:
@@ -72,32 +55,31 @@ func (p *Pool) changeOnce(ctx context.Context, what string, l Lease, terms func(
 		return Lease{}, nil, notLeased(what)
 	case skewed != nil:
 		return Lease{}, nil, skewed
+	case r.end <= now: // it comes back, if its holder may have it still
+		if err := p.lookAtQuota(s, r.holder.Principal, r.zone); err != nil {
+			return Lease{}, nil, err
+		}
 	}
 	start, end, err := p.move(what, now, r, terms(r))
+	if err != nil || start == r.start && end == r.end {
+		// Others may have freed what is in the way.
+		if err := p.lookAround(s, r); err != nil {
+			return Lease{}, nil, err
+		}
+	}
 	if err != nil {
 		return Lease{}, nil, err
 	}
-	if start == r.start && end == r.end {
+	was := *r
+	switch {
+	case start == r.start && end == r.end:
 		return r.lease(), r.unsettled(), nil
-	}
-	oldStart, oldEnd, oldGone := r.start, r.end, r.gone
-	if start != r.start {
+	case start != r.start:
 		p.t.restart(r, now, start, end)
-	} else {
+	default:
 		p.t.retime(r, end, end.add(r.rest))
 	}
-	if r.stored == nil {
-		return r.lease(), nil, nil
-	}
-	return r.lease(), p.note(r, func() {
-		switch {
-		case r.slot < 0:
-		case start != oldStart:
-			p.t.restart(r, p.latest, oldStart, oldEnd)
-		default:
-			p.t.retime(r, oldEnd, oldGone)
-		}
-	}), nil
+	return r.lease(), p.note(r, s.list(), nil, earlier{r, was}), nil
 }
 
 // move decides what becomes of the instants of r.

@@ -15,7 +15,7 @@ const fetchTime = time.Minute
 // later turns the error of a decision into a [*TryLaterError] if the caller
 // would rather wait: it looks for the earliest start beyond the acceptable
 // ones, and reserves it.
-func (p *Pool) later(err error, who Principal, req *Request, q *query) (*op, error) {
+func (p *Pool) later(s *sight, err error, who Principal, req *Request, q *query) (*op, error) {
 	if !req.Retry || !errors.Is(err, ErrNone) || q.wish.start2 == never {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (p *Pool) later(err error, who Principal, req *Request, q *query) (*op, err
 	if p.decide(&wait) != nil {
 		return nil, err
 	}
-	r, o := p.put(who, req, &wait, deferred, p.choice.start.add(p.cfg.Skew+fetchTime).sub(q.now))
+	r, o := p.put(s, who, req, &wait, deferred, p.choice.start.add(p.cfg.Skew+fetchTime).sub(q.now))
 	return o, p.putOff(r, req)
 }
 

@@ -77,9 +77,8 @@ func (p *Pool) Import(ctx context.Context, r io.Reader) error {
 }
 
 func (p *Pool) importOne(ctx context.Context, e *exported) error {
-	return p.durably(ctx, "import", func() (*op, error) {
-		now, _ := p.begin()
-		defer p.mu.Unlock()
+	return p.durably(ctx, "import", p.names(e.ID), func(s *sight) (*op, error) {
+		now, _ := p.tick()
 		z := p.zoneOf[e.Scope]
 		switch {
 		case z == nil || e.Addrs.IsEmpty() || e.Addrs.Is4() != (z.family == IPv4):
@@ -104,18 +103,18 @@ func (p *Pool) importOne(ctx context.Context, e *exported) error {
 		if e.Released {
 			r.state = released
 		}
-		for _, s := range runs {
+		for _, run := range runs {
 			inside := 0
 			for _, src := range z.sources {
-				src.shared(s, func(s span) bool {
+				src.shared(run, func(s span) bool {
 					inside += s.size()
 					return true
 				})
 			}
-			if inside != s.size() {
+			if inside != run.size() {
 				return nil, ErrScope
 			}
-			if !p.t.room(s, r.start, now, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() }) {
+			if !p.t.room(run, r.start, now, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() }) {
 				return nil, ErrNone
 			}
 		}
@@ -124,6 +123,6 @@ func (p *Pool) importOne(ctx context.Context, e *exported) error {
 			r.stored = &stored{serial: newSerial(p.cfg.Rand)}
 		}
 		p.t.add(r, now, false)
-		return p.note(r, func() { p.t.remove(r) }), nil
+		return p.note(r, s.list(), nil), nil
 	})
 }

@@ -3,7 +3,6 @@
 package lease
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -11,25 +10,31 @@ import (
 
 // journal writes what a pool does to its store. An operation changes the
 // table at once, under the pool's lock, and queues what is to be written; its
-// caller waits until that is durable. One of those who wait, the leader,
-// writes what has queued up in as few commits as possible. If a commit fails,
-// all that is not durable is undone, the table takes over what the store has,
-// and the operations are tried again.
+// caller waits until that is durable. One of those who wait leads: it writes
+// all that has queued up in one commit, while the next operations queue.
+//
+// What is in the table and not yet durable lies on top of what the store has,
+// like a stack. Nothing from the store goes into the table as long as
+// something lies there: if a commit fails, or the store is to be read, all of
+// it is undone first, from the top, and those operations are tried again.
 type journal struct {
 	store     Store
 	most      int // writes in a commit
 	exclusive bool
-	versions  map[string]uint64
+	versions  map[number]uint64 // of the pages, as the table has them
 	queue     []*op
-	keys      int            // at most so many entries are to be written for the queue
-	open      map[serial]int // operations on a grant that are not settled
-	leading   bool
-	stale     []string // keys that could not be read when that was needed
+	keys      int           // at most so many entries are to be written for the queue
+	busy      bool          // somebody is at the store
+	reading   bool          // to read it, so that nothing may be queued
+	flying    []*op         // what is being committed
+	readers   int           // who wait until the store is free, to read it
+	free      chan struct{} // closed when the store is free; nil: nobody waits for that
+	stale     []number      // pages that could not be read when that was needed
 	damaged   func(key string, err error)
 }
 
 func newJournal(s Store, damaged func(string, error)) *journal {
-	j := &journal{store: s, most: DefaultMaxWrites, versions: map[string]uint64{}, open: map[serial]int{}, damaged: damaged}
+	j := &journal{store: s, most: DefaultMaxWrites, versions: map[number]uint64{}, damaged: damaged}
 	if m, ok := s.(maxWrites); ok {
 		j.most = m.MaxWrites()
 	}
@@ -42,18 +47,25 @@ func newJournal(s Store, damaged func(string, error)) *journal {
 	return j
 }
 
-// op is something done to one record that is to become durable.
+// op is something done to one record, and to others on the way, that is to
+// become durable.
 type op struct {
 	rec   *record
-	about []serial // the grants whose records it has changed, added or removed
+	about []*record // all that it has added or changed
+	were  []earlier // those that it has changed or removed
 	pages []number
-	names []string
-	undo  func()
+	names []name
 	turn  chan struct{} // its caller is to lead
 	done  chan struct{} // closed when it is settled
 	after *op           // it was undone at once, as the queue was full; to be tried again after that one
 	err   error
-	first []byte // the value of its first name, as written
+	wrote record // rec as written
+}
+
+// earlier is what a record was before an operation.
+type earlier struct {
+	rec *record
+	was record
 }
 
 // errRetry says that the operation was undone and is to be tried again, errFull
@@ -76,37 +88,71 @@ func (t *table) pagesOf(r *record) []number {
 	return list
 }
 
-// note queues what has been done to r, and to others on the way; undo is the
-// way back. Without a store it returns nil.
-func (p *Pool) note(r *record, undo func(), others ...*record) *op {
-	if p.j == nil || r.stored == nil {
+// note queues what has been done to rec, on behalf of somebody who has looked
+// at some names; were are the records that it has changed or removed, as they
+// were, and added another that it has added. Without a store it returns nil.
+func (p *Pool) note(rec *record, names []name, added *record, were ...earlier) *op {
+	if p.j == nil || rec.stored == nil {
 		return nil
 	}
-	o := &op{rec: r, pages: p.t.pagesOf(r), undo: undo, turn: make(chan struct{}, 1), done: make(chan struct{})}
-	o.names = []string{idKey(r.id)}
-	if r.key != "" {
-		o.names = append(o.names, requestKeyKey(r.holder.Principal, r.key))
+	o := &op{rec: rec, names: names, were: were, turn: make(chan struct{}, 1), done: make(chan struct{})}
+	o.touch(p.t, rec)
+	if added != nil {
+		o.touch(p.t, added)
 	}
-	for _, r := range others {
-		if r != nil && r.stored != nil {
-			o.pages = append(o.pages, p.t.pagesOf(r)...)
+	for i := range were {
+		if were[i].was.stored != nil {
+			o.pages = append(o.pages, p.t.pagesOf(&were[i].was)...)
 		}
 	}
 	n := len(o.pages) + len(o.names)
-	if len(p.j.queue) > 0 && p.j.keys+n > p.j.most {
-		undo()
+	if len(p.j.queue) > 0 && (p.j.keys+n > p.j.most || p.j.named(o)) {
+		p.undo(o)
 		return &op{after: p.j.queue[len(p.j.queue)-1]}
 	}
 	p.j.keys += n
-	r.stored.op = o
-	for _, r := range append(others, r) {
-		if r != nil && r.stored != nil {
-			o.about = append(o.about, r.stored.serial)
-			p.j.open[r.stored.serial]++
-		}
+	for _, r := range o.about {
+		r.stored.op = o
 	}
 	p.j.queue = append(p.j.queue, o)
 	return o
+}
+
+func (o *op) touch(t *table, r *record) {
+	o.about = append(o.about, r)
+	o.pages = append(o.pages, t.pagesOf(r)...)
+}
+
+// named reports whether something in the queue writes a name of o.
+func (j *journal) named(o *op) bool {
+	return len(o.names) > 0 && slices.ContainsFunc(j.queue, func(q *op) bool {
+		return slices.ContainsFunc(q.names, func(n name) bool {
+			return slices.ContainsFunc(o.names, func(m name) bool { return m.key == n.key })
+		})
+	})
+}
+
+// undo takes back what o has done to the table. What was done after it has
+// been taken back before.
+func (p *Pool) undo(o *op) {
+	for _, r := range o.about {
+		p.t.remove(r)
+	}
+	for _, e := range o.were {
+		p.t.remove(e.rec)
+		*e.rec = e.was
+		p.restore(e.rec)
+	}
+}
+
+// undoAll undoes operations and returns the pages they were about.
+func (p *Pool) undoAll(list []*op) (pages []number) {
+	for _, o := range slices.Backward(list) {
+		p.undo(o)
+		pages = append(pages, o.pages...)
+	}
+	slices.SortFunc(pages, number.Cmp)
+	return slices.Compact(pages)
 }
 
 // settle waits until o is durable, and leads if nobody else does. The pool is
@@ -119,71 +165,68 @@ func (p *Pool) settle(ctx context.Context, o *op) error {
 		<-o.after.done
 		return errFull
 	}
-	p.mu.Lock()
-	if p.j.leading {
+	for {
+		select {
+		case <-o.done:
+			return o.err
+		default:
+		}
+		p.mu.Lock()
+		if !p.j.busy && p.j.readers == 0 && len(p.j.queue) > 0 {
+			p.lead(context.WithoutCancel(ctx))
+		}
 		p.mu.Unlock()
 		select {
 		case <-o.done:
 			return o.err
 		case <-o.turn:
 		}
-		p.mu.Lock()
-	} else {
-		select {
-		case <-o.done: // settled before we came to it
-			p.mu.Unlock()
-			return o.err
-		default:
-		}
 	}
-	p.j.leading = true
-	p.lead(context.WithoutCancel(ctx))
-	p.mu.Unlock()
-	<-o.done
-	return o.err
 }
 
-// lead commits the head of the queue and hands on. The pool is locked, but
-// not while the store works.
+// leave says that nobody is at the store any more, and whose turn it is.
+func (j *journal) leave() {
+	j.busy = false
+	if j.free != nil {
+		close(j.free)
+		j.free = nil
+	}
+	if j.readers == 0 && len(j.queue) > 0 {
+		select {
+		case j.queue[0].turn <- struct{}{}:
+		default: // it was told before
+		}
+	}
+}
+
+// lead commits the queue. The pool is locked, but not while the store works.
 func (p *Pool) lead(ctx context.Context) {
 	j := p.j
-	if len(j.queue) > 0 {
-		batch, writes := p.batch()
-		p.mu.Unlock()
-		version, err := j.store.Commit(ctx, writes...)
-		p.mu.Lock()
-		if err == nil {
-			for _, w := range writes {
-				j.versions[w.Key] = version
-			}
-			for _, o := range batch {
-				j.forget(o)
-				o.settled(nil)
-			}
-		} else {
-			p.failed(ctx, batch, writes, err)
+	j.busy = true
+	defer j.leave()
+	batch, writes := p.batch()
+	j.flying = batch
+	p.mu.Unlock()
+	version, err := j.store.Commit(ctx, writes...)
+	p.mu.Lock()
+	j.flying = nil
+	if err != nil {
+		p.failed(ctx, batch, err)
+		return
+	}
+	for _, o := range batch {
+		for _, page := range o.pages {
+			j.versions[page] = version
 		}
+		o.settled(nil)
 	}
-	if len(j.queue) > 0 {
-		j.queue[0].turn <- struct{}{}
-	} else {
-		j.leading = false
-	}
-}
-
-// forget says that what o has done is in the store, or undone.
-func (j *journal) forget(o *op) {
-	for _, s := range o.about {
-		if j.open[s]--; j.open[s] == 0 {
-			delete(j.open, s)
-		}
-	}
-	o.about = nil
 }
 
 func (o *op) settled(err error) {
-	if o.rec.stored.op == o {
-		o.rec.stored.op = nil
+	for _, r := range o.about {
+		if r.stored.op == o {
+			r.stored.op = nil
+		}
 	}
 	o.err = err
 	close(o.done)
@@ -194,30 +237,21 @@ func (o *op) settled(err error) {
 // have done.
 func (p *Pool) batch() (batch []*op, writes []Write) {
 	j := p.j
-	keys := map[string]int{}
-	add := func(key string, value []byte) {
-		if i, ok := keys[key]; ok {
-			writes[i].Value = value
-			return
-		}
-		keys[key] = len(writes)
-		writes = append(writes, Write{key, j.versions[key], value})
-	}
+	pages := make(map[number]bool, j.keys)
+	writes = make([]Write, 0, j.keys)
 	batch, j.queue, j.keys = j.queue, nil, 0
 	for _, o := range batch {
+		o.wrote = *o.rec
 		for _, page := range o.pages {
-			add(pageKey(page), nil)
+			if !pages[page] {
+				pages[page] = true
+				value := encodePage(p.latest, p.t.inPage(page, p.latest))
+				writes = append(writes, Write{pageKey(page), j.versions[page], value})
+			}
 		}
-		value := encodeName(&name{p.latest, o.rec.stored.serial, o.rec.gone, o.pages})
-		o.first = value
-		for _, k := range o.names {
-			add(k, value)
-		}
-	}
-	for i, w := range writes {
-		if w.Value == nil {
-			page, _ := pageOfKey(w.Key)
-			writes[i].Value = encodePage(p.latest, p.t.inPage(page, p.latest))
+		for i := range o.names {
+			n := &o.names[i]
+			writes = append(writes, Write{n.key, n.version, encodeGrants(p.latest, p.t, n.write(p, o.rec))})
 		}
 	}
 	return batch, writes
@@ -235,32 +269,42 @@ func (t *table) inPage(page number, now instant) (list []*record) {
 	return list
 }
 
-// failed undoes all that is not durable and reads what the store has.
-func (p *Pool) failed(ctx context.Context, batch []*op, writes []Write, err error) {
+// last returns the operation on top of the stack, or nil.
+func (j *journal) last() *op {
+	for _, list := range [][]*op{j.queue, j.flying} {
+		if len(list) > 0 {
+			return list[len(list)-1]
+		}
+	}
+	return nil
+}
+
+// failed undoes all that is not durable and reads what the store has in its
+// place.
+func (p *Pool) failed(ctx context.Context, batch []*op, err error) {
 	j := p.j
-	for _, o := range slices.Backward(append(slices.Clip(batch), j.queue...)) {
-		o.undo()
-		j.forget(o)
-	}
-	var keys []string
-	for _, w := range writes {
-		keys = append(keys, w.Key)
-	}
-	values, again := p.refresh(ctx, keys)
+	later := j.queue
+	j.queue, j.keys = nil, 0
+	again := p.read(ctx, p.undoAll(append(slices.Clip(batch), later...)), nil)
 	for _, o := range batch {
 		switch {
 		case errors.Is(err, ErrConflict):
 			o.settled(errRetry)
-		case again == nil && bytes.Equal(values[o.names[0]], o.first):
-			o.settled(nil) // it did take effect
+		case again == nil && p.took(o):
+			o.settled(nil)
 		default:
 			o.settled(&Error{Op: "commit", Err: storeError(err)})
 		}
 	}
-	for _, o := range j.queue {
+	for _, o := range later {
 		o.settled(errRetry)
 	}
-	j.queue, j.keys = nil, 0
+}
+
+// took reports whether o has taken effect after all, as the table now shows.
+func (p *Pool) took(o *op) bool {
+	there := slices.ContainsFunc(p.t.inPage(o.pages[0], longAgo), o.wrote.same)
+	return there == (o.wrote.gone > p.latest)
 }
 
 // storeError makes err an ErrStore unless it is one.

@@ -221,7 +221,7 @@ func FuzzPage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = appendChecksum(b)
-		decodeName(b)
+		decodeGrants(b)
 		var records []*record
 		latest, err := decodePage(b, func(s *storedRecord) {
 			s.holder = &holder{Principal: s.who}

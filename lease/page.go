@@ -3,7 +3,6 @@
 package lease
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -17,16 +16,18 @@ import (
 // How leases lie in a store. The address space is cut into pages of
 // 2^pageBits addresses, aligned, the same for every pool on the store. The
 // entry of a page holds every lease that has addresses in it. A grant, a
-// change or a release rewrites all pages that the lease touches and the
-// entries that name it, by its identifier and by its request's key, in one
-// commit that fails if anybody else has written one of them.
+// change or a release rewrites all pages that the lease touches, and the
+// entries of names that it depends on, in one commit that fails if anybody
+// else has written one of them.
 //
 //	layout        the layout's version and page size
 //	p/<32 hex>    a page, by its number: the address shifted right
 //	i/<32 hex>    the lease of an identifier, by a hash of it
 //	k/<32 hex>    the lease of a principal and request key, by a hash of both
+//	q/<32 hex>    what a limited principal has in a scope, by a hash of both
 //
 // What is over counts no more, wherever it lies; nothing needs to be deleted.
+// A store that one pool has to itself has no names: that pool knows.
 const (
 	layoutKey     = "layout"
 	layoutVersion = 1
@@ -34,6 +35,7 @@ const (
 	pagePrefix    = "p/"
 	idPrefix      = "i/"
 	keyPrefix     = "k/"
+	quotaPrefix   = "q/"
 )
 
 func pageOf(n number) number {
@@ -59,18 +61,6 @@ func pageOfKey(key string) (number, bool) {
 		return number{}, false
 	}
 	return number{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}, true
-}
-
-// Hashes keep lease identifiers out of keys, which end up in logs.
-func idKey(id ID) string {
-	sum := sha256.Sum256([]byte(id))
-	return idPrefix + hex.EncodeToString(sum[:16])
-}
-
-func requestKeyKey(p Principal, key string) string {
-	b := appendString([]byte{byte(p.By)}, p.Name)
-	sum := sha256.Sum256(append(b, key...))
-	return keyPrefix + hex.EncodeToString(sum[:16])
 }
 
 // serial tells one grant from every other, also of the same identifier.
@@ -103,41 +93,9 @@ func consumeHead(b []byte) (latest instant, rest []byte, err error) {
 	return instant(binary.BigEndian.Uint64(b[1:])), b[9:], nil
 }
 
-// name is the value under an identifier or a request key: which grant it is,
-// until when it counts, and the pages it is in.
-type name struct {
-	latest instant
-	serial serial
-	gone   instant
-	pages  []number
-}
-
-func encodeName(n *name) []byte {
-	b := appendHead(nil, n.latest)
-	b = append(b, n.serial[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(n.gone))
-	for _, p := range n.pages {
-		b = appendNumber(b, p)
-	}
-	return appendChecksum(b)
-}
-
 // appendChecksum appends the checksum of all of b.
 func appendChecksum(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-}
-
-func decodeName(b []byte) (n name, err error) {
-	n.latest, b, err = consumeChecked(b)
-	if err != nil || len(b) < 24 || (len(b)-24)%16 != 0 {
-		return n, errDamaged
-	}
-	n.serial = serial(b[:16])
-	n.gone = instant(binary.BigEndian.Uint64(b[16:]))
-	for b = b[24:]; len(b) > 0; b = b[16:] {
-		n.pages = append(n.pages, numberAt(b))
-	}
-	return n, nil
 }
 
 // consumeChecked is consumeHead on a value that ends in its checksum.

@@ -121,10 +121,15 @@ func (p *Pool) limitChange(now instant, r *record, w *wish) error {
 // does not count, though its addresses may rest still.
 func (h *holder) holding(z *zone, now instant, except *record) (sum Holding) {
 	for _, r := range h.records {
-		if r != except && r.zone == z && r.gone > now && (r.state != released && now < r.end) && r.state != excluded {
+		if r != except && r.counts(z, now) {
 			sum.Leases++
 			sum.Addrs += r.count()
 		}
 	}
 	return sum
+}
+
+// counts reports whether r counts against its holder's limits in a zone.
+func (r *record) counts(z *zone, now instant) bool {
+	return r.zone == z && r.gone > now && now < r.end && r.state != released && r.state != excluded
 }

@@ -62,12 +62,10 @@ func NewPool(c Config) (*Pool, error) {
 // sweepMost bounds the work of other people's leases that one call does.
 const sweepMost = 16
 
-// begin takes the lock and the time. The clock may lag behind the latest
-// instant acted upon by no more than the allowed skew; it counts as standing
-// still then. If it lags further the error is a [*SkewError], and now that
-// latest instant.
-func (p *Pool) begin() (now instant, err error) {
-	p.mu.Lock()
+// tick takes the time. The clock may lag behind the latest instant acted upon
+// by no more than the allowed skew; it counts as standing still then. If it
+// lags further the error is a [*SkewError], and now that latest instant.
+func (p *Pool) tick() (now instant, err error) {
 	now = instantOf(p.cfg.Now())
 	if now < p.latest {
 		if lag := p.latest.sub(now); lag > p.cfg.Skew {
@@ -80,23 +78,25 @@ func (p *Pool) begin() (now instant, err error) {
 	return now, err
 }
 
+// begin takes the lock and the time.
+func (p *Pool) begin() (now instant, err error) {
+	p.mu.Lock()
+	return p.tick()
+}
+
 func (p *Pool) limits() limits {
 	return limits{longest: p.cfg.MaxLifetime, standard: p.cfg.DefaultLifetime, skew: p.cfg.Skew}
 }
 
 // Withdraw implements [Offerer].
 func (p *Pool) Withdraw(ctx context.Context, id ID) error {
-	return p.durably(ctx, "withdraw", func() (*op, error) {
-		now, _ := p.begin()
-		defer p.mu.Unlock()
-		if err := p.catchUp(ctx, idKey(id)); err != nil {
-			return nil, err
-		}
+	return p.durably(ctx, "withdraw", p.names(id), func(s *sight) (*op, error) {
+		now, _ := p.tick()
 		r := p.t.byID[id]
 		if r == nil || r.gone <= now || r.state != offered && r.state != deferred || !p.may(ctx, r) {
 			return nil, notLeased("withdraw")
 		}
-		return p.end(r, now), nil
+		return p.end(s, r, now), nil
 	})
 }
 
@@ -106,39 +106,23 @@ func (p *Pool) Release(ctx context.Context, l Lease) error {
 	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
-	if p.j == nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		_, err := p.releaseOnce(ctx, l)
-		return err
-	}
-	return p.durably(ctx, "release", func() (*op, error) { return p.releaseOnce(ctx, l) })
-}
-
-func (p *Pool) releaseOnce(ctx context.Context, l Lease) (*op, error) {
-	now, _ := p.begin()
-	defer p.mu.Unlock()
-	if p.j != nil {
-		if err := p.catchUp(ctx, idKey(l.ID)); err != nil {
+	return p.durably(ctx, "release", p.names(l.ID), func(s *sight) (*op, error) {
+		now, _ := p.tick()
+		r, err := p.owned(ctx, "release", l, now)
+		switch {
+		case err != nil:
 			return nil, err
+		case r.state == released:
+			return r.unsettled(), nil
 		}
-	}
-	r, err := p.owned(ctx, "release", l, now)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.state == released:
-		return r.unsettled(), nil
-	}
-	return p.end(r, now), nil
+		return p.end(s, r, now), nil
+	})
 }
 
 // end gives r back: what was never used, or needs no rest, is free at once.
-func (p *Pool) end(r *record, now instant) *op {
-	was, end, gone := r.state, r.end, r.gone
-	taken := r.state != leased || now < r.start || r.rest == 0
-	if taken {
+func (p *Pool) end(s *sight, r *record, now instant) *op {
+	was := *r
+	if r.state != leased || now < r.start || r.rest == 0 {
 		p.t.remove(r)
 		r.gone = now
 	} else {
@@ -146,19 +130,7 @@ func (p *Pool) end(r *record, now instant) *op {
 		last := min(now, r.end)
 		p.t.retime(r, last, last.add(r.rest))
 	}
-	if r.stored == nil {
-		return nil
-	}
-	return p.note(r, func() {
-		switch {
-		case taken:
-			r.gone = gone
-			p.restore(r)
-		case r.slot >= 0:
-			r.state = was
-			p.t.retime(r, end, gone)
-		}
-	})
+	return p.note(r, s.list(), nil, earlier{r, was})
 }
 
 // owned finds the record of a lease, live, resting or released, that the

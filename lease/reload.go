@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/mcastalloc/malloc/scope"
 )
@@ -19,11 +18,12 @@ type layout struct {
 	Version    int  `json:"version"`
 	PageBits   int  `json:"pageBits"`
 	LinkUnique bool `json:"linkUnique,omitempty"`
+	Nameless   bool `json:"nameless,omitempty"`
 }
 
 // open reads a store for the first time, or lays it out if it is empty.
 func (p *Pool) open(ctx context.Context) error {
-	ours := layout{layoutVersion, pageBits, p.cfg.LinkUnique}
+	ours := layout{layoutVersion, pageBits, p.cfg.LinkUnique, p.j.exclusive}
 	value, _ := json.Marshal(ours)
 	for range conflictsMost {
 		found := false
@@ -47,140 +47,173 @@ func (p *Pool) open(ctx context.Context) error {
 	return &Error{Op: "open store", Err: ErrConflict}
 }
 
-// loadAll takes over everything in the store. What is added goes into the
-// table page by page as it comes.
+// loadAll takes over all pages of a store, when nothing has been read yet, and
+// checks its names.
 func (p *Pool) loadAll(ctx context.Context) error {
-	for _, prefix := range []string{idPrefix, keyPrefix, pagePrefix} {
-		empty := len(p.t.byID) == 0
-		all := map[string][]*storedRecord{}
+	for _, prefix := range []string{idPrefix, keyPrefix, quotaPrefix} {
 		for e, err := range p.j.store.Load(ctx, prefix) {
 			if err != nil {
 				return &Error{Op: "read store", Err: storeError(err)}
 			}
-			p.j.versions[e.Key] = e.Version
-			if prefix != pagePrefix {
-				p.readName(e.Key, e.Value)
-				continue
+			latest, _, err := decodeGrants(e.Value)
+			if err != nil {
+				p.j.damaged(e.Key, err)
 			}
-			there := p.readPage(e.Key, e.Value)
-			if empty {
-				p.add(e.Key, there)
-			} else {
-				all[e.Key] = there
-			}
+			p.latest = max(p.latest, latest)
 		}
-		if !empty && prefix == pagePrefix {
-			p.merge(all)
+	}
+	for e, err := range p.j.store.Load(ctx, pagePrefix) {
+		if err != nil {
+			return &Error{Op: "read store", Err: storeError(err)}
+		}
+		if page, ok := pageOfKey(e.Key); !ok {
+			p.j.damaged(e.Key, errDamaged)
+		} else {
+			got := decodeStored(page, e.Value, e.Version)
+			p.accept(&got)
+			p.add(&got)
 		}
 	}
 	return nil
 }
 
-// readName decodes the value of a name.
-func (p *Pool) readName(key string, value []byte) name {
-	n, err := decodeName(value)
-	if err != nil {
-		p.j.damaged(key, err)
-		return name{}
-	}
-	p.latest = max(p.latest, n.latest)
-	return n
+// storedPage is the entry of a page as it was read.
+type storedPage struct {
+	page    number
+	version uint64
+	latest  instant
+	there   []*storedRecord
+	err     error
 }
 
-// readPage decodes the value of a page; nil is an empty one. The addresses of
-// one that cannot be read are kept from everybody.
-func (p *Pool) readPage(key string, value []byte) (there []*storedRecord) {
-	if value == nil {
-		return nil
+// decodeStored decodes the value of a page; nil is an empty one.
+func decodeStored(page number, value []byte, version uint64) storedPage {
+	s := storedPage{page: page, version: version}
+	if value != nil {
+		s.latest, s.err = decodePage(value, func(r *storedRecord) { s.there = append(s.there, r) })
 	}
-	latest, err := decodePage(value, func(r *storedRecord) { there = append(there, r) })
-	if err != nil {
-		p.j.damaged(key, err)
-		if page, ok := pageOfKey(key); ok {
-			p.block(pageSpan(page))
-		}
-		return there
-	}
-	p.latest = max(p.latest, latest)
-	return there
+	return s
 }
 
-// refresh reads the entries of some keys, the pages that names among them
-// tell of, and the other pages of leases in these, and brings the table up to
-// date. It returns the values.
-func (p *Pool) refresh(ctx context.Context, keys []string) (map[string][]byte, error) {
-	var values map[string][]byte
-	var err error
-	for range tornMost {
-		var pages map[string][]*storedRecord
-		if values, pages, err = p.readAround(ctx, keys); err != nil {
-			break
-		}
-		if p.whole(pages) {
-			p.merge(pages)
-			return values, nil
-		}
+// accept notes what comes with a page. The addresses of one that cannot be
+// read are kept from everybody.
+func (p *Pool) accept(s *storedPage) {
+	p.j.versions[s.page] = s.version
+	if s.err != nil {
+		p.j.damaged(pageKey(s.page), s.err)
+		p.block(pageSpan(s.page))
+		return
 	}
-	if err == nil {
-		err = p.loadAll(ctx) // a snapshot: there, each lease is whole
-	}
+	p.latest = max(p.latest, s.latest)
+}
+
+// read reads some pages and names, the pages that those names tell of, and
+// the other pages of leases in these, and brings the table up to date. The
+// pool is locked, but not while the store works; nothing may be on its way to
+// the store.
+func (p *Pool) read(ctx context.Context, pages []number, names []name) error {
+	return p.readWith(pages, func(stale []number, latest instant) (got map[number]storedPage, err error) {
+		for range tornMost {
+			if err := p.look(ctx, names); err != nil {
+				return nil, err
+			}
+			more := slices.Clone(stale)
+			for i := range names {
+				for _, g := range names[i].grants {
+					if g.gone > latest {
+						more = append(more, g.pages...)
+					}
+				}
+			}
+			if got, err = p.readAround(ctx, more, latest); err != nil || p.whole(got, latest) {
+				return got, err
+			}
+		}
+		return p.snapshot(ctx) // there, each lease is whole
+	})
+}
+
+// readAll is read for everything.
+func (p *Pool) readAll(ctx context.Context, names []name) error {
+	return p.readWith(nil, func([]number, instant) (map[number]storedPage, error) {
+		if err := p.look(ctx, names); err != nil {
+			return nil, err
+		}
+		return p.snapshot(ctx)
+	})
+}
+
+// readWith calls from, which reads the store, without the lock, and puts what
+// it has got into the table. If it fails, the pages remain to be read.
+func (p *Pool) readWith(pages []number, from func(stale []number, latest instant) (map[number]storedPage, error)) error {
+	j := p.j
+	pages = append(pages, j.stale...)
+	j.stale, j.reading = nil, true
+	latest := p.latest
+	p.mu.Unlock()
+	got, err := from(pages, latest)
+	p.mu.Lock()
+	j.reading = false
 	if err != nil {
-		p.j.stale = append(p.j.stale, keys...)
+		j.stale = pages
+		return err
 	}
-	return values, err
+	p.merge(got)
+	return nil
 }
 
 // tornMost is how often entries are read one by one, while others write them,
 // before all are read at once.
 const tornMost = 4
 
-// readAround does the reading of refresh, one entry after the other. So it
-// may be that a lease is in one of its pages and in another not yet or no
-// more.
-func (p *Pool) readAround(ctx context.Context, keys []string) (map[string][]byte, map[string][]*storedRecord, error) {
-	values, pages := map[string][]byte{}, map[string][]*storedRecord{}
-	keys = slices.Clone(keys)
-	for i := 0; i < len(keys); i++ {
-		key := keys[i]
-		if _, done := values[key]; done {
-			continue
+// snapshot reads all pages, and finds empty those that are there no more.
+func (p *Pool) snapshot(ctx context.Context) (map[number]storedPage, error) {
+	got := map[number]storedPage{}
+	for e, err := range p.j.store.Load(ctx, pagePrefix) {
+		if err != nil {
+			return nil, &Error{Op: "read store", Err: storeError(err)}
 		}
-		values[key] = nil
-		delete(p.j.versions, key)
-		for e, err := range p.j.store.Load(ctx, key) {
-			if err != nil {
-				return values, nil, &Error{Op: "read store", Err: storeError(err)}
-			}
-			if e.Key == key {
-				values[key], p.j.versions[key] = e.Value, e.Version
-			}
-		}
-		var around []number
-		if strings.HasPrefix(key, pagePrefix) {
-			pages[key] = p.readPage(key, values[key])
-			for _, r := range pages[key] {
-				around = append(around, p.t.pagesOf(&r.record)...)
-			}
-		} else if values[key] != nil {
-			around = p.readName(key, values[key]).pages
-		}
-		for _, page := range around {
-			keys = append(keys, pageKey(page))
+		if page, ok := pageOfKey(e.Key); ok {
+			got[page] = decodeStored(page, e.Value, e.Version)
 		}
 	}
-	return values, pages, nil
+	return got, nil
+}
+
+// readAround does the reading of read, one entry after the other. So it may
+// be that a lease is in one of its pages and in another not yet or no more.
+func (p *Pool) readAround(ctx context.Context, pages []number, latest instant) (map[number]storedPage, error) {
+	got := map[number]storedPage{}
+	for i := 0; i < len(pages); i++ {
+		page := pages[i]
+		if _, done := got[page]; done {
+			continue
+		}
+		value, version, err := p.j.get(ctx, pageKey(page))
+		if err != nil {
+			return nil, err
+		}
+		s := decodeStored(page, value, version)
+		got[page] = s
+		for _, r := range s.there {
+			if r.gone > latest {
+				pages = append(pages, p.t.pagesOf(&r.record)...)
+			}
+		}
+	}
+	return got, nil
 }
 
 // whole reports whether each lease is the same in all of its pages. One that
 // is over need not be: a page that is written anew loses it.
-func (p *Pool) whole(pages map[string][]*storedRecord) bool {
-	for _, there := range pages {
-		for _, r := range there {
-			if r.gone <= p.latest {
+func (p *Pool) whole(got map[number]storedPage, latest instant) bool {
+	for _, s := range got {
+		for _, r := range s.there {
+			if r.gone <= latest {
 				continue
 			}
 			for _, other := range p.t.pagesOf(&r.record) {
-				if !slices.ContainsFunc(pages[pageKey(other)], r.same) {
+				if !slices.ContainsFunc(got[other].there, func(o *storedRecord) bool { return r.same(&o.record) }) {
 					return false
 				}
 			}
@@ -189,39 +222,41 @@ func (p *Pool) whole(pages map[string][]*storedRecord) bool {
 	return true
 }
 
-func (r *storedRecord) same(s *storedRecord) bool { return r.sameAs(&s.record) }
-
-func (r *storedRecord) sameAs(s *record) bool {
-	return s.stored.serial == r.stored.serial && s.start == r.start && s.end == r.end && s.gone == r.gone && s.state == r.state
+// same reports whether r and o are the same grant in the same state.
+func (r *record) same(o *record) bool {
+	return r.stored.serial == o.stored.serial && r.start == o.start && r.end == o.end && r.gone == o.gone && r.state == o.state
 }
 
-// merge makes the table agree with some pages, but for what is on its way to
-// the store: that is still to be settled.
-func (p *Pool) merge(pages map[string][]*storedRecord) {
-	keys := slices.Sorted(maps.Keys(pages))
-	for _, key := range keys {
-		page, _ := pageOfKey(key)
+// merge makes the table agree with some pages.
+func (p *Pool) merge(got map[number]storedPage) {
+	pages := slices.SortedFunc(maps.Keys(got), number.Cmp)
+	for _, page := range pages {
+		s := got[page]
+		p.accept(&s)
+		if s.err != nil {
+			continue // what we know of it is better than nothing
+		}
 		for _, r := range p.t.inPage(page, longAgo) {
-			if p.j.open[r.stored.serial] == 0 && !slices.ContainsFunc(pages[key], func(s *storedRecord) bool { return s.sameAs(r) }) {
+			if !slices.ContainsFunc(s.there, func(o *storedRecord) bool { return r.same(&o.record) }) {
 				p.t.remove(r)
 			}
 		}
 	}
-	for _, key := range keys {
-		p.add(key, pages[key])
+	for _, page := range pages {
+		s := got[page]
+		p.add(&s)
 	}
 }
 
 // add takes over the records of a page that are not in the table.
-func (p *Pool) add(key string, there []*storedRecord) {
-	if len(there) == 0 {
+func (p *Pool) add(s *storedPage) {
+	if len(s.there) == 0 {
 		return
 	}
-	page, _ := pageOfKey(key)
-	here := p.t.inPage(page, longAgo)
-	for _, s := range there {
-		if s.gone > p.latest && p.j.open[s.stored.serial] == 0 && !slices.ContainsFunc(here, s.sameAs) {
-			p.takeOver(key, s)
+	here := p.t.inPage(s.page, longAgo)
+	for _, r := range s.there {
+		if r.gone > p.latest && !slices.ContainsFunc(here, r.same) {
+			p.takeOver(r)
 		}
 	}
 }
@@ -229,20 +264,14 @@ func (p *Pool) add(key string, there []*storedRecord) {
 // takeOver adds a record from the store. What stands in its way are offers,
 // which do not count against it, or another record of the store, which should
 // not be: then the addresses are kept from everybody.
-func (p *Pool) takeOver(key string, s *storedRecord) {
-	r := &s.record
+func (p *Pool) takeOver(s *storedRecord) {
+	r := new(record)
+	*r = s.record
 	p.t.evict(r)
 	for run := range r.spans {
 		clear := p.t.room(run, r.start, p.latest, nil, func(_ span, until instant, _ bool) bool { return until >= r.busy() })
-		if !clear && p.unsettledIn(r) {
-			// One of ours will not get through: look again then, and write
-			// nothing here until we know what this is.
-			delete(p.j.versions, key)
-			p.j.stale = append(p.j.stale, key)
-			return
-		}
 		if !clear {
-			p.j.damaged(key, fmt.Errorf("%w: addresses in %v are in two leases", errDamaged, run.toRange()))
+			p.j.damaged(pageKey(p.t.pagesOf(r)[0]), fmt.Errorf("%w: addresses in %v are in two leases", errDamaged, run.toRange()))
 			p.block(p.t.fold(run))
 			return
 		}
@@ -261,21 +290,6 @@ func (p *Pool) takeOver(key string, s *storedRecord) {
 	if byKey != nil && byKey.end > r.end {
 		p.t.byKey[requestKey{r.holder, r.key}] = byKey
 	}
-}
-
-// unsettledIn reports whether r is in the way of something that is on its way
-// to the store.
-func (p *Pool) unsettledIn(r *record) bool {
-	for s := range p.t.places(r) {
-		for c := range p.t.cellsIn(s) {
-			for i := range c.len() {
-				if o := c.at(i); o.stored != nil && p.j.open[o.stored.serial] > 0 && o.start < r.busy() && r.start < o.busy() {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // evict removes the offers that r is in conflict with.
@@ -322,24 +336,6 @@ func (p *Pool) blockRun(z *zone, run span) {
 			start: longAgo, end: never, gone: never, state: excluded,
 		}, p.latest, false)
 	}
-}
-
-// catchUp reads what an answer about some names depends on, if anybody else
-// may have written it, and what could not be read before.
-func (p *Pool) catchUp(ctx context.Context, names ...string) error {
-	if p.j == nil {
-		return nil
-	}
-	keys := p.j.stale
-	p.j.stale = nil
-	if !p.j.exclusive {
-		keys = append(keys, names...)
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	_, err := p.refresh(ctx, keys)
-	return err
 }
 
 func isConflict(err error) bool { return errors.Is(err, ErrConflict) }

@@ -22,50 +22,14 @@ func (p *Pool) Offer(ctx context.Context, req Request, hold time.Duration) (Leas
 	return p.reserve(ctx, "offer", &req, offered, hold)
 }
 
-// conflictsMost is how often an operation is tried while other pools keep
-// writing what it depends on.
-const conflictsMost = 16
-
-// durably calls do, which returns what it has queued for the store, until
-// that is durable or do fails.
-func (p *Pool) durably(ctx context.Context, what string, do func() (*op, error)) error {
-	for conflicts := 0; conflicts < conflictsMost; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		o, err := do()
-		switch failed := p.settle(ctx, o); failed {
-		case nil:
-			return err
-		case errRetry:
-			conflicts++
-		case errFull:
-		default:
-			return failed
-		}
-	}
-	return &Error{Op: what, Err: ErrConflict}
-}
-
 // reserve makes a record of the given state, or finds the one that the
 // request has made before.
 func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state, hold time.Duration) (l Lease, err error) {
 	if err := p.admit(ctx, what, req, Lease{}); err != nil {
 		return Lease{}, err
 	}
-	if p.j != nil {
-		return p.reserveDurably(ctx, what, req, as, hold)
-	}
-	if err := ctx.Err(); err != nil {
-		return Lease{}, err
-	}
-	l, _, err = p.reserveOnce(ctx, what, req, as, hold)
-	return l, err
-}
-
-func (p *Pool) reserveDurably(ctx context.Context, what string, req *Request, as state, hold time.Duration) (l Lease, err error) {
-	err = p.durably(ctx, what, func() (o *op, err error) {
-		l, o, err = p.reserveOnce(ctx, what, req, as, hold)
+	err = p.durably(ctx, what, p.requestNames(PrincipalFrom(ctx), req), func(s *sight) (o *op, err error) {
+		l, o, err = p.reserveOnce(ctx, s, what, req, as, hold)
 		return o, err
 	})
 	if err != nil {
@@ -74,10 +38,9 @@ func (p *Pool) reserveDurably(ctx context.Context, what string, req *Request, as
 	return l, err
 }
 
-func (p *Pool) reserveOnce(ctx context.Context, what string, req *Request, as state, hold time.Duration) (Lease, *op, error) {
+func (p *Pool) reserveOnce(ctx context.Context, s *sight, what string, req *Request, as state, hold time.Duration) (Lease, *op, error) {
 	who := PrincipalFrom(ctx)
-	now, err := p.begin()
-	defer p.mu.Unlock()
+	now, err := p.tick()
 	if err != nil {
 		return Lease{}, nil, err
 	}
@@ -85,32 +48,40 @@ func (p *Pool) reserveOnce(ctx context.Context, what string, req *Request, as st
 	if err := p.check(req, &q); err != nil {
 		return Lease{}, nil, err
 	}
-	if p.j != nil {
-		if err := p.catchUp(ctx, requestNames(who, req)...); err != nil {
-			return Lease{}, nil, err
-		}
-	}
 	earlier, again, err := p.earlier(who, req, now)
 	if err != nil {
 		return Lease{}, nil, &Error{Op: what, Param: ParamID, Want: "an identifier that no lease has", Err: err}
+	}
+	waits := earlier != nil && earlier.state == deferred && now < earlier.start
+	if again || waits {
+		if err := p.lookAround(s, earlier); err != nil {
+			return Lease{}, nil, err
+		}
 	}
 	if again {
 		return earlier.lease(), earlier.unsettled(), nil
 	}
 	if earlier != nil {
-		if earlier.state == deferred && now < earlier.start {
+		if waits {
 			return Lease{}, earlier.unsettled(), p.putOff(earlier, req)
 		}
 		q.self, q.prefer = earlier, slices.Collect(earlier.spans)
 	}
+	if err := p.lookAtQuota(s, who, q.zone); err != nil {
+		return Lease{}, nil, err
+	}
 	if err := p.limit(&q); err != nil {
 		return Lease{}, nil, err
 	}
-	if err := p.decideFresh(ctx, &q); err != nil {
-		o, err := p.later(err, who, req, &q)
+	asked := q
+	if err := p.decide(&q); err != nil {
+		if p.j != nil && !p.j.exclusive && !s.all && errors.Is(err, ErrNone) {
+			return Lease{}, nil, &lookAlso{all: true} // others may have freed something
+		}
+		o, err := p.later(s, err, who, req, &asked)
 		return Lease{}, o, err
 	}
-	r, o := p.put(who, req, &q, as, hold)
+	r, o := p.put(s, who, req, &q, as, hold)
 	return r.lease(), o, nil
 }
 
@@ -235,7 +206,7 @@ func (p *Pool) decide(q *query) error {
 // trim drops addresses from the choice until all pages it touches can be
 // written in one commit.
 func (p *Pool) trim(q *query) error {
-	budget := p.j.most - 2
+	budget := p.j.most - 3 // names
 	if q.self != nil {
 		budget -= len(p.t.pagesOf(q.self))
 	}
@@ -268,144 +239,4 @@ func (p *Pool) trim(q *query) error {
 		return &Error{Op: q.op, Param: ParamCount, Want: "fewer addresses, or in fewer places", Err: ErrNone}
 	}
 	return nil
-}
-
-// decideFresh is decide, once more on what the store has if nothing is to be
-// had by what the pool remembers.
-func (p *Pool) decideFresh(ctx context.Context, q *query) error {
-	asked := *q
-	err := p.decide(q)
-	if err == nil || p.j == nil || p.j.exclusive || !errors.Is(err, ErrNone) {
-		return err
-	}
-	if err := p.loadAll(ctx); err != nil {
-		return err
-	}
-	*q = asked
-	return p.decide(q)
-}
-
-// put makes the record that the decision is about, in the place of q.self, and
-// adds it.
-func (p *Pool) put(who Principal, req *Request, q *query, as state, hold time.Duration) (*record, *op) {
-	old := q.self
-	r := p.record(who, req, q, as)
-	if as != leased {
-		r.gone = min(q.now.add(hold), r.gone)
-	}
-	if p.j != nil && as != offered {
-		r.stored = &stored{serial: newSerial(q.rnd)}
-	}
-	resting := p.keepResting(old, r, q.now)
-	p.t.add(r, q.now, p.choice.fresh && old == nil)
-	if r.stored == nil {
-		return r, nil
-	}
-	return r, p.notePut(r, resting, old)
-}
-
-// notePut queues that r, and resting unless it is nil, have taken the place of
-// old, unless that is nil.
-func (p *Pool) notePut(r, resting, old *record) *op {
-	o := p.note(r, func() {
-		p.t.remove(r)
-		if resting != nil {
-			p.t.remove(resting)
-		}
-		if old != nil && old.state != offered {
-			p.restore(old)
-		}
-	}, resting, old)
-	return o
-}
-
-// keepResting lets those addresses of old rest on, a lease that is over, that
-// r does not take again.
-func (p *Pool) keepResting(old, r *record, now instant) *record {
-	if old == nil || old.state != leased && old.state != released {
-		return nil
-	}
-	var left []span
-	for s := range old.spans {
-		parts := []span{s}
-		for taken := range r.spans {
-			parts = p.t.apart(parts, taken)
-		}
-		left = append(left, parts...)
-	}
-	if len(left) == 0 {
-		return nil
-	}
-	rest := *old
-	rest.key, rest.state, rest.gap, rest.span, rest.more = "", released, nil, left[0], left[1:]
-	if rest.stored != nil {
-		rest.stored = &stored{serial: newSerial(p.cfg.Rand)}
-	}
-	rest.holder = p.t.holder(old.holder.Principal)
-	p.t.add(&rest, now, false)
-	return &rest
-}
-
-// restore puts back a record that was taken out, if it still counts.
-func (p *Pool) restore(r *record) {
-	if r.gone > p.latest {
-		p.t.evict(r)
-		r.holder = p.t.holder(r.holder.Principal)
-		p.t.add(r, p.latest, false)
-	}
-}
-
-// unsettled returns what is still to be written about r.
-func (r *record) unsettled() *op {
-	if r.stored == nil {
-		return nil
-	}
-	return r.stored.op
-}
-
-// requestNames returns the names in the store that a request may have.
-func requestNames(who Principal, req *Request) (names []string) {
-	if req.ID != "" {
-		names = append(names, idKey(req.ID))
-	}
-	if req.Key != "" {
-		names = append(names, requestKeyKey(who, req.Key))
-	}
-	return names
-}
-
-// record makes the record that the decision is about and takes q.self out.
-func (p *Pool) record(who Principal, req *Request, q *query, as state) *record {
-	if q.self != nil {
-		if req.ID == "" && q.self.state != leased && q.self.state != released {
-			req.ID = q.self.id
-		}
-		p.t.remove(q.self)
-	}
-	r := &record{
-		id: req.ID, holder: p.t.holder(who), key: req.Key, zone: q.zone, state: as, shared: req.Shared,
-		start: p.choice.start, end: p.choice.end, rest: q.rest,
-	}
-	if r.id == "" {
-		r.id = NewID(q.rnd)
-	}
-	r.gone = r.busy()
-	picks := p.choice.picks
-	r.span = picks[0].span
-	if len(picks) > 1 {
-		slices.SortFunc(picks, func(a, b pick) int { return a.first.Cmp(b.first) })
-		r.span = picks[0].span
-		last := &r.span
-		r.more = make([]span, 0, len(picks)-1)
-		for _, k := range picks[1:] {
-			if last.last.Add(one) == k.first {
-				last.last = k.last
-				continue
-			}
-			r.more = append(r.more, k.span)
-			last = &r.more[len(r.more)-1]
-		}
-		r.more = slices.Clip(r.more)
-	}
-	return r
 }
