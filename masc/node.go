@@ -123,13 +123,17 @@ type Node struct {
 	stale    bool      // deadline must be computed anew
 	turn     time.Time // when what Allotments returns changes by itself
 
-	guard       []Prefix // own PREFIX_IN_USE of both levels, perhaps some that are over
+	guard       []Prefix // own PREFIX_IN_USE of both levels, perhaps some that are over, and what is about to be claimed
 	guarded     bool     // guard is as the cache
 	clashed     bool     // something of somebody else may overlap what is owned
 	children    int      // entries of child domains in the cache
 	parentUntil int64    // when the last claim of a child seen is over
 	settled     int64    // when a node that started without a Snapshot knows enough; -1 before the first call
-	stats       NodeStats
+
+	announced      []Source // what the parents have announced
+	announcedUntil int64    // when to look again, in seconds
+
+	stats NodeStats
 
 	queue []Effect
 	next  int
@@ -179,10 +183,10 @@ type space struct {
 
 // claimer is the state of the Policy of one level of a space.
 type claimer struct {
-	reclaim map[Prefix]time.Time // when each prefix is due to be claimed again
-	review  time.Time            // when to try again what did not work
-	quiet   time.Time            // nothing new is claimed until then
-	unmet   float64              // addresses a hint asked for
+	reclaim []appointment // when each prefix is due to be claimed again
+	review  time.Time     // when to try again what did not work
+	quiet   time.Time     // nothing new is claimed until then
+	unmet   float64       // addresses a hint asked for
 }
 
 // NewNode returns a node that starts with what an earlier one remembered: the
@@ -212,7 +216,7 @@ func NewNode(cfg NodeConfig, from Snapshot) (*Node, error) {
 	if cfg.Rules != nil {
 		n.rules = *cfg.Rules
 	}
-	n.cache.init(seconds(cfg.ClockSkew))
+	n.cache.init(cfg.Rand, cfg.Domain, seconds(cfg.ClockSkew))
 	for _, s := range cfg.Spaces {
 		if !s.Prefix.IsValid() || !s.Prefix.IsContiguous() {
 			return nil, fmt.Errorf("%w: space %v is no multicast prefix", ErrConfig, s.Prefix)
@@ -220,11 +224,7 @@ func NewNode(cfg NodeConfig, from Snapshot) (*Node, error) {
 		if s.Prefix.family == FamilyIPv4 && !(cfg.Domain.Fits(FamilyIPv4) && cfg.Node.Fits(FamilyIPv4)) {
 			return nil, fmt.Errorf("%w: identifiers %v and %v are too large for IPv4 claims", ErrConfig, cfg.Domain, cfg.Node)
 		}
-		sp := space{Space: s}
-		for i := range sp.claimers {
-			sp.claimers[i].reclaim = make(map[Prefix]time.Time)
-		}
-		n.spaces = append(n.spaces, sp)
+		n.spaces = append(n.spaces, space{Space: s})
 	}
 	for _, p := range cfg.Peers {
 		if p.Role > Parent {
@@ -311,9 +311,9 @@ func (n *Node) IsLeaf() bool { return n.children == 0 && n.sec >= n.parentUntil 
 func (n *Node) Claims(now time.Time) iter.Seq[Claim] {
 	return func(yield func(Claim) bool) {
 		sec := now.Unix()
-		for _, d := range n.cache.domains {
+		for d := range n.cache.all() {
 			for i := range d.entries {
-				if d.entries[i].counts(sec) && !yield(d.entries[i].claim) {
+				if d.entries[i].counts(sec) && !yield(d.claim(&d.entries[i])) {
 					return
 				}
 			}
@@ -344,14 +344,14 @@ func (n *Node) computeDeadline() time.Time {
 		for j := range n.spaces[i].claimers {
 			c := &n.spaces[i].claimers[j]
 			sooner(c.review)
-			for _, t := range c.reclaim {
-				sooner(t)
+			for _, a := range c.reclaim {
+				sooner(a.at)
 			}
 		}
 	}
 	sooner(n.turn)
-	if len(n.cache.sweeps) > 0 {
-		sooner(time.Unix(n.cache.sweeps[0].sweep, 0))
+	if at, ok := n.cache.next(); ok {
+		sooner(time.Unix(at, 0))
 	}
 	return d
 }

@@ -19,10 +19,7 @@ type Allotment struct {
 // holdings returns what the domain has at a level, in order. A prefix that was
 // won twice, by different nodes, appears once, with its latest end.
 func (n *Node) holdings(sp *space, l level) []Holding {
-	d := n.cache.get(n.cfg.Domain)
-	if d == nil {
-		return nil
-	}
+	d := n.cache.own
 	want := PrefixManaged
 	if l == using {
 		want = PrefixInUse
@@ -30,9 +27,9 @@ func (n *Node) holdings(sp *space, l level) []Holding {
 	var list []Holding
 	for i := range d.entries {
 		e := &d.entries[i]
-		if e.claim.Type == want && levelOf(e.claim.Role) == l && e.live(n.sec) && sp.Prefix.Covers(e.claim.Prefix) {
-			list = append(list, Holding{Prefix: e.claim.Prefix, Timestamp: e.claim.Timestamp, End: e.claim.End(),
-				Node: e.claim.Node, Deprecated: e.claim.Deprecated})
+		if e.kind == want && levelOf(e.role) == l && e.live(n.sec) && sp.Prefix.Covers(e.prefix()) {
+			list = append(list, Holding{Prefix: e.prefix(), Timestamp: e.stamp, End: time.Unix(e.end(), 0).UTC(),
+				Node: ID{e.node}, Deprecated: e.is(deprecated)})
 		}
 	}
 	slices.SortFunc(list, func(a, b Holding) int { return a.Prefix.Compare(b.Prefix) })
@@ -45,16 +42,16 @@ func (n *Node) holdings(sp *space, l level) []Holding {
 // on a part of the prefix that ends before it leaves the routes alone (section
 // 11.7.3): there the winner's route is the more specific one.
 func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
-	d := n.cache.get(n.cfg.Domain)
+	d := n.cache.own
 	for i := range d.entries {
 		e := &d.entries[i]
-		if e.claim.Type != Withdraw || e.single || e.claim.Prefix.IsHint() || levelOf(e.claim.Role) != l || !e.counts(n.sec) ||
-			!e.forced && e.claim.Timestamp < h.Timestamp || !e.claim.Prefix.Overlaps(h.Prefix) {
+		if e.kind != Withdraw || e.is(single) || e.isHint() || levelOf(e.role) != l || !e.counts(n.sec) ||
+			!e.is(forced) && e.stamp < h.Timestamp || !e.prefix().Overlaps(h.Prefix) {
 			continue
 		}
-		use = append(use, e.claim.Prefix)
-		if !(e.forced && h.Prefix != e.claim.Prefix && h.Prefix.Covers(e.claim.Prefix) && e.claim.expiry() < h.End.Unix()) {
-			route = append(route, e.claim.Prefix)
+		use = append(use, e.prefix())
+		if !(e.is(forced) && h.Prefix != e.prefix() && h.Prefix.Covers(e.prefix()) && e.expiry() < h.End.Unix()) {
+			route = append(route, e.prefix())
 		}
 	}
 	return use, route
@@ -68,15 +65,15 @@ func (n *Node) contested(l level, h Holding, dst []Prefix) []Prefix {
 		return dst
 	}
 	mine := Claim{Type: PrefixInUse, Timestamp: h.Timestamp, Node: h.Node}
-	for _, d := range n.cache.domains {
-		if d.id == n.cfg.Domain {
+	for d := range n.cache.all() {
+		if d == n.cache.own {
 			continue
 		}
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.claim.Type == PrefixInUse && levelOf(e.claim.Role) == l && e.live(n.sec) &&
-				e.claim.Prefix.Overlaps(h.Prefix) && compare(&e.claim, &mine) < 0 {
-				dst = append(dst, e.claim.Prefix)
+			if e.kind == PrefixInUse && levelOf(e.role) == l && e.live(n.sec) &&
+				e.prefix().Overlaps(h.Prefix) && d.beats(e, &mine) {
+				dst = append(dst, e.prefix())
 			}
 		}
 	}
@@ -86,9 +83,9 @@ func (n *Node) contested(l level, h Holding, dst []Prefix) []Prefix {
 // clashing reports whether a part of a prefix is under a lost clash, so that it
 // is not claimed again.
 func (n *Node) clashing(sp *space, l level, p Prefix) bool {
-	d := n.cache.get(n.cfg.Domain)
+	d := n.cache.own
 	return slices.ContainsFunc(d.entries, func(e entry) bool {
-		return e.claim.Type == Withdraw && e.forced && levelOf(e.claim.Role) == l && e.counts(n.sec) && e.claim.Prefix.Overlaps(p)
+		return e.kind == Withdraw && e.is(forced) && levelOf(e.role) == l && e.counts(n.sec) && e.prefix().Overlaps(p)
 	})
 }
 
@@ -159,25 +156,22 @@ func (n *Node) nextTurn() time.Time {
 			next = t
 		}
 	}
-	own := n.cache.get(n.cfg.Domain)
-	if own == nil {
-		return time.Time{}
-	}
+	own := n.cache.own
 	sooner(n.settled)
 	if n.children == 0 {
 		sooner(n.parentUntil)
 	}
 	for i := range own.entries {
 		e := &own.entries[i]
-		if e.dead {
+		if e.is(dead) {
 			continue
 		}
-		switch e.claim.Type {
+		switch e.kind {
 		case PrefixInUse, PrefixManaged:
-			sooner(e.claim.end())
+			sooner(e.end())
 		case Withdraw:
-			if !e.single {
-				sooner(e.claim.expiry())
+			if !e.is(single) {
+				sooner(e.expiry())
 			}
 		}
 	}

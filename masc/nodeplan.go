@@ -56,9 +56,8 @@ func (n *Node) hint(sp *space, l level, p Plan) {
 	if l == using || sp.TopLevel {
 		return
 	}
-	own := n.cache.get(n.cfg.Domain)
-	if own != nil && slices.ContainsFunc(own.entries, func(e entry) bool {
-		return e.claim.Type == NewClaim && e.claim.Prefix.IsHint() && e.counts(n.sec) && e.claim.Prefix.Bits() <= p.Prefix.Bits()
+	if slices.ContainsFunc(n.cache.own.entries, func(e entry) bool {
+		return e.kind == NewClaim && e.isHint() && e.counts(n.sec) && e.mask.onesCount() <= p.Prefix.Bits()
 	}) {
 		return
 	}
@@ -82,9 +81,9 @@ func (n *Node) renew(sp *space, l level) {
 		n.replan = true
 	}
 	var ready []Prefix
-	for p, at := range c.reclaim {
-		if !at.After(n.now) {
-			ready = append(ready, p)
+	for _, a := range c.reclaim {
+		if !a.at.After(n.now) {
+			ready = append(ready, a.prefix)
 		}
 	}
 	slices.SortFunc(ready, Prefix.Compare)
@@ -95,7 +94,7 @@ func (n *Node) renew(sp *space, l level) {
 
 func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 	n.stale = true
-	delete(c.reclaim, p)
+	c.notDue(p)
 	held := n.holdings(sp, l)
 	i := slices.IndexFunc(held, func(h Holding) bool { return h.Prefix == p && !h.Deprecated })
 	if i < 0 || n.clashing(sp, l, p) {
@@ -103,7 +102,7 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 	}
 	for _, q := range n.pending {
 		if q.sp == sp && q.level == l && q.prefix.Overlaps(p) {
-			c.reclaim[p] = q.at.Add(time.Second) // when that is settled
+			n.due(sp, l, p, q.at.Add(time.Second)) // when that is settled
 			return
 		}
 	}
@@ -117,7 +116,7 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 			return
 		}
 		if !n.schedule(sp, l, plan, p.Covers(plan.Prefix)) {
-			c.reclaim[p] = n.now.Add(max(n.cfg.Waiting/8, time.Second))
+			n.due(sp, l, p, n.now.Add(max(n.cfg.Waiting/8, time.Second)))
 		}
 	case PlanRelease:
 		n.release(sp, l, p)
@@ -130,12 +129,10 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 func (n *Node) view(sp *space, l level) *View {
 	v := &View{Now: n.now, Waiting: n.cfg.Waiting, Rand: n.cfg.Rand, Family: sp.Prefix.family,
 		Parents: n.sources(sp, l), Own: n.holdings(sp, l)}
-	if own := n.cache.get(n.cfg.Domain); own != nil {
-		for i := range own.entries {
-			e := &own.entries[i]
-			if e.takes(sp, l) && e.claim.Type != PrefixInUse && e.counts(n.sec) && e.claim.Node != n.cfg.Node {
-				v.Pending = append(v.Pending, e.claim)
-			}
+	for i := range n.cache.own.entries {
+		e := &n.cache.own.entries[i]
+		if e.takes(sp, l) && e.kind != PrefixInUse && e.counts(n.sec) && e.node != n.cfg.Node.n {
+			v.Pending = append(v.Pending, n.cache.own.claim(e))
 		}
 	}
 	var others []Prefix
@@ -161,25 +158,23 @@ func (n *Node) view(sp *space, l level) *View {
 
 // takes reports whether the claim is for addresses of a space at a level.
 func (e *entry) takes(sp *space, l level) bool {
-	c := &e.claim
-	return !e.dead && (c.Type == PrefixInUse || c.Type == ClaimToExpand || c.Type == NewClaim) &&
-		levelOf(c.Role) == l && !c.Prefix.IsHint() && sp.Prefix.Covers(c.Prefix)
+	return !e.is(dead) && (e.kind == PrefixInUse || e.waits()) && levelOf(e.role) == l && !e.isHint() && sp.Prefix.Covers(e.prefix())
 }
 
 // others returns what other domains have or claim at a level, for as long as it
 // is remembered, and what the parents have taken back.
 func (n *Node) others(sp *space, l level) []Prefix {
 	var list []Prefix
-	for _, d := range n.cache.domains {
-		if d.id == n.cfg.Domain {
+	for d := range n.cache.all() {
+		if d == n.cache.own {
 			continue
 		}
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.takes(sp, l) && e.claim.expiry()+n.cache.skew > n.sec { // section 12.3
+			if e.takes(sp, l) && e.expiry()+n.cache.skew > n.sec { // section 12.3
 				list = d.remaining(list, e)
-			} else if e.claim.Type == Withdraw && e.claim.Role == Parent && l == managing && e.counts(n.sec) {
-				list = append(list, e.claim.Prefix)
+			} else if e.kind == Withdraw && e.role == Parent && l == managing && e.counts(n.sec) {
+				list = append(list, e.prefix())
 			}
 		}
 	}
@@ -192,15 +187,15 @@ func (d *domain) remaining(dst []Prefix, e *entry) []Prefix {
 	var gone []Prefix
 	for i := range d.entries {
 		w := &d.entries[i]
-		if w.claim.Type == Withdraw && !w.single && levelOf(w.claim.Role) == levelOf(e.claim.Role) &&
-			w.claim.Timestamp >= e.claim.Timestamp && w.claim.Prefix.Overlaps(e.claim.Prefix) {
-			gone = append(gone, w.claim.Prefix)
+		if w.kind == Withdraw && !w.is(single) && levelOf(w.role) == levelOf(e.role) &&
+			w.stamp >= e.stamp && w.prefix().Overlaps(e.prefix()) {
+			gone = append(gone, w.prefix())
 		}
 	}
-	if len(gone) == 0 || !e.claim.Prefix.IsContiguous() {
-		return append(dst, e.claim.Prefix)
+	if len(gone) == 0 || !e.prefix().IsContiguous() {
+		return append(dst, e.prefix())
 	}
-	return append(dst, FreeBlocks(e.claim.Prefix, gone)...)
+	return append(dst, FreeBlocks(e.prefix(), gone)...)
 }
 
 // sources returns what can be claimed from at a level.
@@ -215,16 +210,9 @@ func (n *Node) sources(sp *space, l level) []Source {
 	if sp.TopLevel {
 		return []Source{{Prefix: sp.Prefix}}
 	}
-	for _, id := range n.parents {
-		d := n.cache.get(id)
-		if d == nil {
-			continue
-		}
-		for i := range d.entries {
-			e := &d.entries[i]
-			if e.claim.Type == PrefixManaged && e.claim.Role == Parent && e.live(n.sec) && sp.Prefix.Covers(e.claim.Prefix) {
-				list = append(list, Source{Prefix: e.claim.Prefix, Domain: id, End: e.claim.End(), Deprecated: e.claim.Deprecated})
-			}
+	for _, s := range n.above() {
+		if sp.Prefix.Covers(s.Prefix) {
+			list = append(list, s)
 		}
 	}
 	return list
@@ -287,22 +275,21 @@ func (n *Node) demand(sp *space, l level) Demand {
 // domain covers, and adds up what was asked for and its largest piece.
 func (n *Node) childPrefixes(sp *space, hints, block *float64) []Prefix {
 	var list []Prefix
-	for _, d := range n.cache.domains {
+	for d := range n.cache.all() {
 		for i := range d.entries {
 			e := &d.entries[i]
-			c := &e.claim
-			if c.Role != Child || !e.live(n.sec) {
+			if e.role != Child || !e.live(n.sec) {
 				continue
 			}
-			switch {
-			case c.Type == NewClaim && c.Prefix.IsHint():
-				if c.Domain != n.cfg.Domain {
-					*hints += c.Prefix.Size()
-					*block = max(*block, c.Prefix.Size())
+			switch p := e.prefix(); {
+			case e.kind == NewClaim && e.isHint():
+				if d != n.cache.own {
+					*hints += p.Size()
+					*block = max(*block, p.Size())
 				}
-			case c.Type == PrefixInUse || c.Type == NewClaim || c.Type == ClaimToExpand:
-				if sp.Prefix.Covers(c.Prefix) && !d.covers(e, n.sec) {
-					list = append(list, c.Prefix)
+			case e.kind == PrefixInUse || e.waits():
+				if sp.Prefix.Covers(p) && !d.covers(e, n.sec) {
+					list = append(list, p)
 				}
 			}
 		}
@@ -315,10 +302,10 @@ func (n *Node) childPrefixes(sp *space, hints, block *float64) []Prefix {
 func (d *domain) covers(e *entry, now int64) bool {
 	for i := range d.entries {
 		o := &d.entries[i]
-		if o == e || o.claim.Type > NewClaim || o.claim.Type == ClaimDenied || o.claim.Role != e.claim.Role || !o.live(now) {
+		if o == e || o.kind > NewClaim || o.kind == ClaimDenied || o.role != e.role || !o.live(now) {
 			continue
 		}
-		if o.claim.Prefix.Covers(e.claim.Prefix) && (o.claim.Prefix != e.claim.Prefix || o.claim.Type < e.claim.Type) {
+		if o.prefix().Covers(e.prefix()) && (o.mask != e.mask || o.kind < e.kind) {
 			return true
 		}
 	}
@@ -364,13 +351,10 @@ func (n *Node) refuses(c *Claim, end int64) (until Timestamp, refused bool) {
 
 // ownUse reports whether the domain itself uses a part of p.
 func (n *Node) ownUse(p Prefix) (used, ok bool) {
-	d := n.cache.get(n.cfg.Domain)
-	if d == nil {
-		return false, false
-	}
+	d := n.cache.own
 	for i := range d.entries {
 		e := &d.entries[i]
-		if e.claim.Type == PrefixInUse && e.claim.Role == Child && e.live(n.sec) && e.claim.Prefix.Overlaps(p) {
+		if e.kind == PrefixInUse && e.role == Child && e.live(n.sec) && e.prefix().Overlaps(p) {
 			return true, true
 		}
 	}
@@ -383,10 +367,10 @@ func (n *Node) total(c *Claim) float64 {
 	if d := n.cache.get(c.Domain); d != nil {
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.claim.Role == Child && e.live(n.sec) && e.claim.Type.IsClaim() && e.claim.Type != ClaimDenied && !e.claim.Prefix.IsHint() &&
-				!c.Prefix.Covers(e.claim.Prefix) && !d.covers(e, n.sec) {
-				sum += e.claim.Prefix.Size()
-				if common, ok := c.Prefix.Meet(e.claim.Prefix); ok {
+			if e.role == Child && e.live(n.sec) && e.kind.IsClaim() && e.kind != ClaimDenied && !e.isHint() &&
+				!c.Prefix.Covers(e.prefix()) && !d.covers(e, n.sec) {
+				sum += e.prefix().Size()
+				if common, ok := c.Prefix.Meet(e.prefix()); ok {
 					sum -= common.Size()
 				}
 			}

@@ -63,7 +63,7 @@ func (n *Node) receive(from PeerID, p *peerState, c *Claim) Reason {
 		return 0
 	}
 	d := n.cache.get(c.Domain)
-	if e := d.find(c); e != nil && !newer(c, &e.claim) {
+	if e := d.find(c); e != nil && !e.older(c) {
 		n.stats.Duplicates++
 		return 0
 	}
@@ -122,151 +122,6 @@ func (n *Node) trusts(p *peerState, received Role, c *Claim) bool {
 	return true
 }
 
-// spaceOf returns the smallest space that contains p; for a hint the first one
-// of the family.
-func (n *Node) spaceOf(p Prefix) *space {
-	var best *space
-	for i := range n.spaces {
-		s := &n.spaces[i]
-		if p.IsHint() && s.Prefix.family == p.family {
-			return s
-		}
-		if s.Prefix.Covers(p) && (best == nil || s.Prefix.Bits() > best.Prefix.Bits()) {
-			best = s
-		}
-	}
-	return best
-}
-
-// parentOf associates a prefix with a parent's PREFIX_MANAGED: on a session
-// that belongs to one parent with that parent's only (decision MASC-D-56). The
-// pool of a top-level space stands for its parent, which is the zero ID
-// (decision MASC-D-36).
-func (n *Node) parentOf(sp *space, p *peerState, prefix Prefix) (ID, bool) {
-	if sp.TopLevel {
-		return ID{}, true
-	}
-	switch {
-	case p != nil && p.Role == Sibling:
-		return p.Parent, n.manages(p.Parent, prefix)
-	case p != nil && p.Role == Child:
-		return p.Domain, n.manages(p.Domain, prefix)
-	}
-	for _, id := range n.parents {
-		if n.manages(id, prefix) {
-			return id, true
-		}
-	}
-	return ID{}, false
-}
-
-// manages reports whether a parent has announced a prefix that covers p.
-func (n *Node) manages(parent ID, p Prefix) bool {
-	d := n.cache.get(parent)
-	if d == nil {
-		return false
-	}
-	for i := range d.entries {
-		e := &d.entries[i]
-		if e.claim.Type == PrefixManaged && e.claim.Role == Parent && e.claim.Prefix.Covers(p) && e.live(n.sec) {
-			return true
-		}
-	}
-	return false
-}
-
-// mine returns the latest end of an own prefix that covers p, active or not
-// (decision MASC-D-69).
-func (n *Node) mine(p Prefix) (end int64, ok bool) {
-	d := n.cache.get(n.cfg.Domain)
-	if d == nil {
-		return 0, false
-	}
-	for i := range d.entries {
-		e := &d.entries[i]
-		if (e.claim.Type == PrefixManaged || e.claim.Type == PrefixInUse) && e.claim.Role == Internal &&
-			e.claim.Prefix.Covers(p) && e.live(n.sec) {
-			end, ok = max(end, e.claim.end()), true
-		}
-	}
-	return end, ok
-}
-
-// holds reports whether a domain has, at the level of role, a prefix that meets
-// p (whole: that covers p).
-func (n *Node) holds(id ID, role Role, p Prefix, whole bool) bool {
-	d := n.cache.get(id)
-	if d == nil {
-		return false
-	}
-	for i := range d.entries {
-		e := &d.entries[i]
-		managed := e.claim.Type == PrefixManaged && role == Internal && e.claim.Role == Internal
-		if (e.claim.Type == PrefixInUse || managed) && levelOf(e.claim.Role) == levelOf(role) && e.live(n.sec) &&
-			(e.claim.Prefix.Covers(p) || !whole && e.claim.Prefix.Overlaps(p)) {
-			return true
-		}
-	}
-	return false
-}
-
-// keep stores an accepted claim and passes it on.
-func (n *Node) keep(sp *space, from PeerID, c *Claim, parent ID, to targets) *entry {
-	if sp.TopLevel {
-		to |= toSpace
-	}
-	e, fresh := n.cache.put(entry{claim: *c, parent: parent, from: from, to: to})
-	if c.Domain == n.cfg.Domain {
-		n.guarded = false
-		n.clashed = n.clashed || from != NoPeer
-	}
-	if fresh {
-		if from != NoPeer {
-			n.peers[from].claims++
-		}
-	}
-	if c.Role == Child && c.Domain != n.cfg.Domain {
-		n.child(c, fresh)
-	}
-	if fresh || c.Type >= NewClaim {
-		n.replan = n.replan || c.Role == Child || c.Role == Internal
-	}
-	n.forward(c, parent, to, from)
-	return e
-}
-
-// child takes note of a claim of a child domain, which makes the own one no
-// leaf until it is over.
-func (n *Node) child(c *Claim, fresh bool) {
-	leaf := n.IsLeaf()
-	if fresh {
-		n.children++
-	}
-	const whole = 24 * 60 * 60 // counted in days, so that it is not stored at every claim
-	if until := (c.expiry()+n.cache.skew)/whole*whole + whole; until > n.parentUntil {
-		n.parentUntil = until
-		n.held = true
-	}
-	if leaf {
-		n.becomeParent()
-	}
-}
-
-// sweep forgets what is over.
-func (n *Node) sweep() {
-	for n.cache.forget(n.sec, func(e *entry) {
-		if e.from != NoPeer {
-			n.peers[e.from].claims--
-		}
-		if e.claim.Role == Child && e.claim.Domain != n.cfg.Domain {
-			n.children--
-			n.changed = n.changed || n.children == 0
-		}
-		n.replan = n.replan || e.claim.Role != Sibling
-	}) {
-	}
-}
-
 // receiveInUse handles PREFIX_IN_USE (section 11.2).
 func (n *Node) receiveInUse(sp *space, from PeerID, p *peerState, c *Claim) Reason {
 	switch c.Role {
@@ -290,22 +145,6 @@ func (n *Node) receiveInUse(sp *space, from PeerID, p *peerState, c *Claim) Reas
 	n.retire(c)
 	n.contest(from, c)
 	return 0
-}
-
-// retire ends the claims that a PREFIX_IN_USE makes good: those of the domain
-// for the prefix that end no later (decision MASC-D-70).
-func (n *Node) retire(c *Claim) {
-	d := n.cache.get(c.Domain)
-	if d.claims == 0 {
-		return
-	}
-	for i := range d.entries {
-		e := &d.entries[i]
-		if e.claim.waits() && e.claim.Prefix == c.Prefix &&
-			levelOf(e.claim.Role) == levelOf(c.Role) && e.claim.end() <= c.end() {
-			e.dead = true
-		}
-	}
 }
 
 // receiveDenied handles CLAIM_DENIED (section 11.3).
@@ -333,12 +172,12 @@ func (n *Node) receiveDenied(sp *space, from PeerID, p *peerState, c *Claim) Rea
 		n.keep(sp, from, c, parent, toOwnSide)
 		return 0
 	}
-	claim := n.claimOf(c)
+	claim := n.cache.own.named(c)
 	if claim == nil {
 		return NoInternalPrefix
 	}
-	claim.dead = true
-	parent, to := claim.parent, toOwnSide
+	claim.state |= dead
+	parent, to := n.parentID(claim.parent), toOwnSide
 	if hint {
 		to = toInternal | toParent
 	}
@@ -350,21 +189,6 @@ func (n *Node) receiveDenied(sp *space, from PeerID, p *peerState, c *Claim) Rea
 		}
 	}
 	return 0
-}
-
-// claimOf returns the cached claim that a CLAIM_DENIED or a WITHDRAW names: of
-// the same domain, time, address and mask.
-func (n *Node) claimOf(c *Claim) *entry {
-	d := n.cache.get(c.Domain)
-	if d == nil {
-		return nil
-	}
-	for i := range d.entries {
-		if e := &d.entries[i]; e.claim.deniedBy(c) {
-			return e
-		}
-	}
-	return nil
 }
 
 // receiveClaim handles CLAIM_TO_EXPAND and NEW_CLAIM (sections 11.4 and 11.5).
@@ -430,8 +254,8 @@ func (n *Node) satisfied(c *Claim) {
 	d := n.cache.get(c.Domain)
 	for i := range d.entries {
 		e := &d.entries[i]
-		if e.claim.Type == NewClaim && e.claim.Prefix.IsHint() && e.claim.Timestamp <= c.Timestamp {
-			e.dead = true
+		if e.kind == NewClaim && e.isHint() && e.stamp <= c.Timestamp {
+			e.state |= dead
 		}
 	}
 }
@@ -449,6 +273,10 @@ func (n *Node) receiveManaged(sp *space, from PeerID, p *peerState, c *Claim) Re
 		if p.Role != Internal || sp.TopLevel {
 			return OriginDomainError // decision MASC-D-38
 		}
+		if len(n.parents) == maxParents {
+			n.stats.Dropped++
+			return 0
+		}
 		n.parents = append(n.parents, c.Domain)
 	}
 	n.keep(sp, from, c, c.Domain, toOwnSide)
@@ -464,145 +292,26 @@ func (n *Node) record(sp *space, from PeerID, c *Claim) {
 	inUse, managed := *c, *c
 	inUse.Type, inUse.Deprecated = PrefixInUse, false
 	managed.Type = PrefixManaged
-	d := n.cache.get(c.Domain)
+	d := n.cache.own
 	old := d.find(&managed)
-	n.replan = n.replan || old == nil || old.dead // to prolong what is there changes no plan
-	if e := d.find(&inUse); e == nil || newer(&inUse, &e.claim) {
+	n.replan = n.replan || old == nil || old.is(dead) // to prolong what is there changes no plan
+	if e := d.find(&inUse); e == nil || e.older(&inUse) {
 		to := toParent | toSiblings
 		if !ok {
 			to = 0
 		}
 		n.keep(sp, from, &inUse, parent, to)
-		d = n.cache.get(c.Domain)
 	}
 	e := d.find(&managed)
-	if e != nil && e.claim.Timestamp == managed.Timestamp && e.claim.Deprecated {
+	if e != nil && e.stamp == managed.Timestamp && e.is(deprecated) {
 		managed.Deprecated = true // a renewal that was under way does not bring it back
 	}
-	if e == nil || newer(&managed, &e.claim) {
+	if e == nil || e.older(&managed) {
 		n.keep(sp, from, &managed, parent, toInternal|toChildren)
 	}
 	n.retire(&inUse)
-	if _, ok := sp.claimers[managing].reclaim[c.Prefix]; !ok && !c.Deprecated {
+	if !sp.claimers[managing].isDue(c.Prefix) && !c.Deprecated {
 		n.due(sp, managing, c.Prefix, n.now.Add(n.cfg.ReclaimPeriod)) // whichever node of the domain comes first
 	}
 	n.held, n.changed = true, true
-}
-
-// receiveWithdraw handles WITHDRAW (section 11.7).
-func (n *Node) receiveWithdraw(sp *space, from PeerID, p *peerState, c *Claim) Reason {
-	if c.Role == Parent {
-		return n.receiveParentWithdraw(sp, from, p, c)
-	}
-	claim := n.claimOf(c)
-	if claim != nil && levelOf(claim.claim.Role) != levelOf(c.Role) {
-		claim = nil
-	}
-	held := !c.Prefix.IsHint() && n.holds(c.Domain, c.Role, c.Prefix, true)
-	if claim == nil && !held {
-		return noPrefix(c)
-	}
-	n.withdraw(sp, from, p, c, claim, false)
-	return 0
-}
-
-// withdraw stores an acceptable WITHDRAW that does not come from a parent. A
-// claim it names ends, and nothing else (decision MASC-D-33); otherwise what it
-// covers of the origin's prefixes does.
-func (n *Node) withdraw(sp *space, from PeerID, p *peerState, c *Claim, claim *entry, forced bool) {
-	var parent ID
-	var to targets
-	switch {
-	case c.Role == Child:
-		to = toInternal | toChildren
-	case claim != nil:
-		parent, to = claim.parent, toOwnSide
-	default:
-		parent, _ = n.parentOf(sp, p, c.Prefix)
-		to = toOwnSide
-		if c.Role == Internal {
-			to |= toChildren
-		}
-	}
-	single := claim != nil
-	if single {
-		claim.dead = true
-	}
-	e := n.keep(sp, from, c, parent, to)
-	e.single = single
-	e.forced = forced || c.Domain == n.cfg.Domain && !single && n.answersClash(c)
-	for i, q := range n.pending {
-		if single && q.waiting && q.claim.deniedBy(c) {
-			n.pending = slices.Delete(n.pending, i, i+1)
-			n.stale, n.replan = true, true
-			break
-		}
-	}
-	if !single {
-		n.bury(c)
-	}
-	if c.Domain == n.cfg.Domain {
-		n.held, n.changed = true, true
-		if !single && c.Role == Internal {
-			n.cancelIn(using, c.Prefix)
-		}
-	}
-	n.replan = true
-}
-
-// bury ends the prefixes of the origin that a WITHDRAW covers, unless they were
-// claimed after it.
-func (n *Node) bury(w *Claim) {
-	d := n.cache.get(w.Domain)
-	for i := range d.entries {
-		e := &d.entries[i]
-		if (e.claim.Type == PrefixInUse || e.claim.Type == PrefixManaged) && levelOf(e.claim.Role) == levelOf(w.Role) &&
-			w.Prefix.Covers(e.claim.Prefix) && w.Timestamp >= e.claim.Timestamp {
-			e.dead = true
-		}
-	}
-}
-
-// answersClash reports whether a WITHDRAW of the local domain answers a clash: a
-// foreign prefix with the same times covers it.
-func (n *Node) answersClash(w *Claim) bool {
-	for _, d := range n.cache.domains {
-		if d.id == w.Domain {
-			continue
-		}
-		for i := range d.entries {
-			c := &d.entries[i].claim
-			if c.Type == PrefixInUse && c.Timestamp == w.Timestamp && c.Lifetime == w.Lifetime && c.Prefix.Covers(w.Prefix) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// receiveParentWithdraw handles the WITHDRAW of a parent: what the local domain
-// has there goes too (section 11.7.4).
-func (n *Node) receiveParentWithdraw(sp *space, from PeerID, p *peerState, c *Claim) Reason {
-	if !n.manages(c.Domain, c.Prefix) {
-		return NoParentPrefix
-	}
-	n.keep(sp, from, c, c.Domain, toInternal|toSiblings)
-	n.cancelIn(managing, c.Prefix)
-	for _, h := range n.holdings(sp, managing) {
-		if common, ok := h.Prefix.Meet(c.Prefix); ok {
-			w := *c
-			w.Role, w.Domain, w.Node, w.Prefix = Internal, n.cfg.Domain, h.Node, common
-			n.withdrawOwn(sp, &w)
-		}
-	}
-	n.replan = true
-	return 0
-}
-
-// withdrawOwn originates a WITHDRAW of something the domain holds.
-func (n *Node) withdrawOwn(sp *space, w *Claim) {
-	if e := n.cache.get(w.Domain).find(w); e != nil && !newer(w, &e.claim) {
-		return
-	}
-	n.withdraw(sp, NoPeer, nil, w, nil, true)
 }

@@ -100,11 +100,14 @@ func (n *Node) PeerUp(now time.Time, id PeerID, domain, node ID) {
 		p.Domain = domain
 	}
 	var list []Claim
-	for _, d := range n.cache.domains {
+	for d := range n.cache.all() {
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.counts(n.sec) && e.to.match(p, e.parent, &e.claim) && p.carries(&e.claim) {
-				list = append(list, e.claim)
+			if !e.counts(n.sec) {
+				continue
+			}
+			if c := d.claim(e); e.to.match(p, n.parentID(e.parent), &c) && p.carries(&c) {
+				list = append(list, c)
 			}
 		}
 	}

@@ -28,21 +28,18 @@ func (n *Node) Snapshot() Snapshot {
 	if n.parentUntil > n.sec {
 		s.Children = time.Unix(n.parentUntil, 0).UTC()
 	}
-	d := n.cache.get(n.cfg.Domain)
-	if d == nil {
-		return s
-	}
+	d := n.cache.own
 	var kept []entry
 	for i := range d.entries {
 		e := d.entries[i]
-		if t := e.claim.Type; e.counts(n.sec) && !e.single && (t == PrefixInUse || t == PrefixManaged || t == Withdraw) {
+		if t := e.kind; e.counts(n.sec) && !e.is(single) && (t == PrefixInUse || t == PrefixManaged || t == Withdraw) {
 			kept = append(kept, e)
 		}
 	}
-	slices.SortFunc(kept, func(a, b entry) int { return SendOrder(Internal, a.claim, b.claim) })
-	for _, e := range kept {
-		s.Claims = append(s.Claims, e.claim)
-		s.Forced = append(s.Forced, e.forced)
+	slices.SortFunc(kept, func(a, b entry) int { return SendOrder(Internal, d.claim(&a), d.claim(&b)) })
+	for i := range kept {
+		s.Claims = append(s.Claims, d.claim(&kept[i]))
+		s.Forced = append(s.Forced, kept[i].is(forced))
 	}
 	return s
 }
@@ -74,7 +71,7 @@ func (n *Node) restore(s Snapshot) {
 	}
 }
 
-func (n *Node) restoreOne(sp *space, c Claim, parent ID, forced bool) {
+func (n *Node) restoreOne(sp *space, c Claim, parent ID, lost bool) {
 	var to targets
 	switch l := levelOf(c.Role); {
 	case l == using:
@@ -89,9 +86,13 @@ func (n *Node) restoreOne(sp *space, c Claim, parent ID, forced bool) {
 	if sp.TopLevel {
 		to |= toSpace
 	}
-	n.cache.put(entry{claim: c, parent: parent, from: NoPeer, to: to, forced: forced})
+	e := entryOf(&c, NoPeer, n.parentNumber(parent), to)
+	if lost {
+		e.state |= forced
+	}
+	n.cache.put(c.Domain, e)
 	if c.Type == PrefixManaged && !c.Deprecated || c.Type == PrefixInUse && c.Role == Child && !c.Deprecated {
-		sp.claimers[levelOf(c.Role)].reclaim[c.Prefix] = time.Unix(1, 0)
+		n.due(sp, levelOf(c.Role), c.Prefix, time.Unix(1, 0))
 	}
 }
 
