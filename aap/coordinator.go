@@ -68,6 +68,7 @@ func (s CoordinatorState) String() string {
 // needs no stable storage: after a restart, announce the space again.
 type Coordinator struct {
 	cfg       CoordinatorConfig
+	gate      gate
 	state     CoordinatorState
 	due       time.Time // meaningless while Idle
 	space     []TimedRange
@@ -87,8 +88,8 @@ func NewCoordinator(cfg CoordinatorConfig) (*Coordinator, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	cfg.Self = slices.Clone(cfg.Self)
-	return &Coordinator{cfg: cfg}, nil
+	g := gate{cfg.Scope, cfg.Group, slices.Clone(cfg.Self), cfg.Sole, cfg.Default, cfg.Authentication, cfg.MaxSkew}
+	return &Coordinator{cfg: cfg, gate: g}, nil
 }
 
 // State returns what the coordinator is doing.

@@ -62,22 +62,31 @@ type CoordinatorConfig struct {
 
 // check reports what is wrong with a configuration that has its defaults.
 func (c *CoordinatorConfig) check() error {
-	r := c.Scope
+	if err := checkPlace(c.Rand, c.Scope, c.Group, c.Authentication, c.MaxSkew); err != nil {
+		return err
+	}
 	switch {
-	case c.Rand == nil:
-		return badConfig("Rand is required")
-	case !r.IsValid() || !r.First().IsMulticast() || !r.Last().IsMulticast():
-		return badConfig("scope %v, want a multicast range", r)
-	case !c.Group.IsMulticast() || c.Group.Is4() != r.Is4():
-		return badConfig("group %v, want a multicast address of the family of %v", c.Group, r)
-	case c.Authentication >= authenticationCount:
-		return badConfig("unknown authentication policy %d", c.Authentication)
-	case c.MaxSkew < 0:
-		return badConfig("negative limit of skew")
 	case !(c.Haste > 0 && c.Haste <= 1):
 		return badConfig("haste %v, want more than 0 and at most 1", c.Haste)
 	case !c.Timing.valid() || c.Timing.ASAValidity < time.Second:
 		return badConfig("times must be positive and at most a year, ASAValidity at least 1 s")
+	}
+	return nil
+}
+
+// checkPlace reports what is wrong with what all configurations have.
+func checkPlace(rng *rand.Rand, r scope.Range, group netip.Addr, a Authentication, maxSkew time.Duration) error {
+	switch {
+	case rng == nil:
+		return badConfig("Rand is required")
+	case !r.IsValid() || !r.First().IsMulticast() || !r.Last().IsMulticast():
+		return badConfig("scope %v, want a multicast range", r)
+	case !group.IsMulticast() || group.Is4() != r.Is4():
+		return badConfig("group %v, want a multicast address of the family of %v", group, r)
+	case a >= authenticationCount:
+		return badConfig("unknown authentication policy %d", a)
+	case maxSkew < 0:
+		return badConfig("negative limit of skew")
 	}
 	return nil
 }

@@ -13,32 +13,12 @@ import (
 // error of a malformed one; what else is to be ignored is only counted. Nothing
 // is ever answered.
 func (c *Coordinator) Receive(now time.Time, d Datagram) error {
-	if slices.Contains(c.cfg.Self, d.From) {
-		c.stats.Drops.Own++
-		return nil
-	}
 	m := &c.msg
-	if err := m.Decode(d.Payload); err != nil {
-		c.stats.Drops.malformed(err)
+	if ok, err := c.gate.admit(now, d, m, &c.stats.Drops, &c.effects); !ok {
 		return err
 	}
-	if !c.cfg.Authentication.accepts(m.Type, d.Authenticated) {
-		c.stats.Drops.Unauthenticated++
-		return nil
-	}
-	if d.To.IsValid() && d.To != c.cfg.Group || !c.concerns(m) {
-		c.stats.Drops.Foreign++
-		return nil
-	}
-	resent, skew := m.IsResent(), skewOf(now, m.CurrentTime)
-	if c.cfg.MaxSkew > 0 && skew.Abs() > c.cfg.MaxSkew {
-		c.stats.Drops.Skewed++
-		return nil
-	}
-	if skew.Abs() > absurdSkew && !resent { // a server repeats an ASA on the clock of a coordinator
-		c.emit(Skewed{d.From, skew})
-	}
 	c.stats.Received[m.Type]++
+	resent := m.IsResent()
 	m.Localize(now)
 	switch {
 	case resent:
@@ -51,18 +31,6 @@ func (c *Coordinator) Receive(now time.Time, d Datagram) error {
 		c.emit(Shortage{d.From, m.Need})
 	}
 	return nil
-}
-
-// concerns reports whether a message is about our scope (section 2.1.3). As no
-// field says so, its addresses do; where it has none, the configuration does.
-func (c *Coordinator) concerns(m *Message) bool {
-	if m.Family != FamilyOf(c.cfg.Scope.First()) {
-		return false
-	}
-	if r, ok := m.Bounds(); ok {
-		return c.cfg.Scope.Covers(r)
-	}
-	return c.cfg.Sole || m.Type == ANA && c.cfg.Default
 }
 
 // restore takes an ASA that a server repeats: it may give us back our space.

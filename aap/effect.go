@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/netip"
 	"time"
+
+	"github.com/mcastalloc/malloc/scope"
 )
 
 // Datagram is what a machine receives, and how.
@@ -38,9 +40,16 @@ func (a Authentication) accepts(t Type, authenticated bool) bool {
 	return authenticated || a == AcceptAll || a == AuthenticatedASA && t != ASA
 }
 
-// Effect is something a machine wants done: one of [Send], [Inconsistent],
-// [Restored], [Usage], [Shortage] and [Skewed].
+// Effect is something a machine wants done: by a [Coordinator] one of [Send],
+// [Inconsistent], [Restored], [Usage], [Shortage] and [Skewed]; by a [MAAS] one
+// of [Persist], [Send], [Granted], [Failed], [Lost], [Available] and [Skewed].
 type Effect interface{ effect() }
+
+// Persist asks for the [MAAS.Snapshot] to be stored safely before the effects
+// that follow are carried out: they promise what it holds. There is at most one
+// in a row of effects, so a server under load saves writes by draining the
+// effects once after several calls.
+type Persist struct{}
 
 // Send asks for a datagram to a group, [Port], with the TTL or hop limit
 // [HopLimit], from [Port].
@@ -80,6 +89,43 @@ type Shortage struct {
 	Need Request // on our clock
 }
 
+// Granted tells that addresses asked for with [MAAS.Allocate] are ours, and
+// until when. From now on they are announced and defended.
+type Granted struct{ Allocation }
+
+// Failed tells that an allocation came to nothing; its token is free again.
+type Failed struct {
+	Token Token
+	// Err is ErrUnavailable or ErrContended.
+	Err error
+}
+
+// Lost tells that addresses of an allocation should not be used any more.
+// Nothing has been given up yet: make their users stop, then call
+// [MAAS.Yield] (at once, if there are none). A MADCAP server must not hand them
+// out again (section 3.2.3).
+type Lost struct {
+	Token Token
+	Addrs scope.Set
+	// From is another server that announces the same addresses as its own (section
+	// 3.2.3). It is zero if the space was taken back by a coordinator (3.2.10.1).
+	From netip.AddrPort
+	// Until is when the users must have stopped: now in a conflict, otherwise when
+	// the addresses are no longer available to this domain.
+	Until time.Time
+}
+
+// Available tells that another ASA was processed that changes what can be
+// allocated in a large scope (section 3.2.10.1); in a small one it comes once,
+// at the start.
+type Available struct {
+	Space []TimedRange // as [MAAS.Usable] has it
+	// Withdrawn is what the ASA took back before its end, with the ends it had. That
+	// should not happen, and an operator should know of it.
+	Withdrawn []TimedRange
+	From      netip.AddrPort // who sent the ASA
+}
+
 // Skewed tells of a sender whose clock is more than 5 minutes off ours. Its
 // times are corrected all the same (AAP-D-11).
 type Skewed struct {
@@ -87,7 +133,12 @@ type Skewed struct {
 	Skew time.Duration // our clock minus the sender's
 }
 
+func (Persist) effect()      {}
 func (Send) effect()         {}
+func (Granted) effect()      {}
+func (Failed) effect()       {}
+func (Lost) effect()         {}
+func (Available) effect()    {}
 func (Inconsistent) effect() {}
 func (Restored) effect()     {}
 func (Usage) effect()        {}
@@ -98,13 +149,16 @@ func (Skewed) effect()       {}
 const absurdSkew = 5 * time.Minute
 
 // effects is the queue between a machine and its driver: first what is to be
-// sent, then what the application is to be told.
-type effects struct{ work, news []Effect }
+// stored and sent, then what the application is to be told.
+type effects struct{ store, work, news []Effect }
 
 func (e *effects) emit(x Effect) {
-	if _, ok := x.(Send); ok {
+	switch x.(type) {
+	case Persist:
+		e.store = append(e.store[:0], x)
+	case Send:
 		e.work = append(e.work, x)
-	} else {
+	default:
 		e.news = append(e.news, x)
 	}
 }
@@ -112,7 +166,7 @@ func (e *effects) emit(x Effect) {
 // drain yields what is queued and forgets it.
 func (e *effects) drain() iter.Seq[Effect] {
 	return func(yield func(Effect) bool) {
-		for _, queue := range []*[]Effect{&e.work, &e.news} {
+		for _, queue := range []*[]Effect{&e.store, &e.work, &e.news} {
 			for len(*queue) > 0 {
 				x := (*queue)[0]
 				*queue = (*queue)[1:]

@@ -19,7 +19,6 @@ var (
 	MaxRequests = maxRequests
 	NewDefence  = newDefence
 	NewSpace    = newSpace
-	Pack        = pack
 	Reports     = reportsOn
 	Shift       = shift
 	Skew        = skewOf

@@ -16,7 +16,7 @@ import (
 // of this module only scope.
 func TestPure(t *testing.T) {
 	allowed := []string{
-		"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math", "math/rand/v2", "net/netip", "slices", "sort", "strconv", "strings",
+		"cmp", "container/heap", "encoding/binary", "errors", "fmt", "iter", "maps", "math", "math/rand/v2", "net/netip", "slices", "sort", "strconv", "strings",
 		"time", "github.com/mcastalloc/malloc/scope",
 	}
 	files, err := os.ReadDir(".")

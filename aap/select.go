@@ -5,8 +5,6 @@ package aap
 import (
 	"math/rand/v2"
 	"net/netip"
-	"slices"
-	"sort"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -40,109 +38,141 @@ type Candidates struct {
 // it prefers those of the range with the earliest sufficient end, among these the
 // neighbours of Own and of what it picked before, and then a random place.
 func (c *Candidates) Choose(purpose Type, n uint64, until time.Time, rng *rand.Rand) scope.Set {
-	p := picker{need: scope.U128(n), own: c.Own, rng: rng}
 	preallocated := union(c.Recent, c.Stale)
-	p.choose(c.Space, until, func(s scope.Set) scope.Set { return minus(s, union(union(c.Taken, c.Own), preallocated)) })
-	if purpose == ACLM {
-		p.choose(c.Space, until, func(s scope.Set) scope.Set {
-			return minus(common(s, c.Recent), union(union(c.Taken, c.Own), c.Stale))
-		})
-		p.choose(c.Space, until, func(s scope.Set) scope.Set { return minus(common(s, c.Stale), union(c.Taken, c.Own)) })
+	tiers := []func(scope.Set) scope.Set{
+		func(s scope.Set) scope.Set { return minus(s, union(union(c.Taken, c.Own), preallocated)) },
 	}
-	return p.picked
+	if purpose == ACLM {
+		tiers = append(tiers, func(s scope.Set) scope.Set {
+			return minus(common(s, c.Recent), union(union(c.Taken, c.Own), c.Stale))
+		}, func(s scope.Set) scope.Set { return minus(common(s, c.Stale), union(c.Taken, c.Own)) })
+	}
+	p := picker{need: scope.U128(n), rng: rng, own: c.Own.Contains}
+	for _, filter := range tiers {
+		for _, s := range shelve(c.Space) {
+			if !s.end.Before(until) && !p.need.IsZero() {
+				s.fill(filter(s.area), c.Own.Contains)
+				p.take = s.remove
+				p.pickFrom(s)
+			}
+		}
+	}
+	return p.set()
 }
 
-// picker collects addresses.
+// picker collects addresses. Each picked range is passed to take, which removes it
+// from its shelf.
 type picker struct {
 	need   scope.Uint128
-	picked scope.Set
-	own    scope.Set // and what was picked
 	rng    *rand.Rand
+	own    func(netip.Addr) bool
+	take   func(scope.Range)
+	picked scope.SetBuilder
 }
 
-// choose picks from a space what a filter lets through, by end.
-func (p *picker) choose(space []TimedRange, until time.Time, filter func(scope.Set) scope.Set) {
-	if p.need.IsZero() {
-		return
-	}
-	enough := slices.DeleteFunc(Normalize(space), func(r TimedRange) bool { return r.End.Before(until) })
-	slices.SortStableFunc(enough, func(a, b TimedRange) int { return a.End.Compare(b.End) })
-	for len(enough) > 0 && !p.need.IsZero() {
-		n := slices.IndexFunc(enough, func(r TimedRange) bool { return !r.End.Equal(enough[0].End) })
-		if n < 0 {
-			n = len(enough)
+// set returns what was picked.
+func (p *picker) set() scope.Set {
+	s, _ := p.picked.Set()
+	return s
+}
+
+// pickFrom picks from a shelf: neighbours of our own and of what was picked, at
+// random among them, then from a random address on.
+func (p *picker) pickFrom(s *shelf) {
+	var beside scope.Space // what was picked
+	for !p.need.IsZero() && !s.free.IsEmpty() {
+		var r scope.Range
+		if a, ok := p.neighbour(&s.beside, &beside); !ok {
+			a, _ = s.free.RandomAddr(p.rng)
+			r = upward(&s.free, a, p.need)
+		} else if below := a.Prev(); p.own(below) || !s.free.Contains(below) && beside.Contains(a) {
+			r = upward(&s.free, a, p.need)
+		} else {
+			r = downward(&s.free, a, p.need)
 		}
-		for free := filter(Addrs(enough[:n])); !free.IsEmpty() && !p.need.IsZero(); {
-			r := p.pick(free)
-			one, _ := scope.SetOf(r)
-			free, p.picked, p.own = minus(free, one), union(p.picked, one), union(p.own, one)
-			p.need = p.need.Sub(r.Size())
+		p.take(r)
+		p.picked.Add(r)
+		p.need = p.need.Sub(r.Size())
+		_ = beside.Remove(r)
+		for _, a := range [...]netip.Addr{r.First().Prev(), r.Last().Next()} {
+			if s.free.Contains(a) {
+				_ = beside.Add(scope.Single(a))
+			}
 		}
-		enough = enough[n:]
 	}
 }
 
-// pick returns a range of free addresses, no more than needed: one beside our
-// own if there is any, else one from a random address upward. Free holds nothing
-// of our own, so what is beside it is at the edge of a free range.
-func (p *picker) pick(free scope.Set) scope.Range {
-	var above, below []scope.Range // free ranges above and below something of ours
-	for own := range p.own.Ranges() {
-		if r, ok := holder(free, own.Last().Next()); ok {
-			above = append(above, r)
-		}
-		if r, ok := holder(free, own.First().Prev()); ok {
-			below = append(below, r)
-		}
+// neighbour returns an address of either space.
+func (p *picker) neighbour(own, picked *scope.Space) (netip.Addr, bool) {
+	if picked.IsEmpty() {
+		return own.RandomAddr(p.rng)
 	}
-	if n := len(above) + len(below); n > 0 {
-		i := p.rng.IntN(n)
-		if i < len(above) {
-			return p.upward(above[i], above[i].First())
-		}
-		r := below[i-len(above)]
-		if r.Size().Cmp(p.need) <= 0 {
-			return r
-		}
-		first, _ := r.At(r.Size().Sub(p.need))
-		return p.upward(r, first)
-	}
-	a, _ := free.At(randomBelow(free.Size(), p.rng))
-	r, _ := holder(free, a)
-	return p.upward(r, a)
+	return picked.RandomAddr(p.rng)
 }
 
-// holder returns the range of s that holds a, if one does.
-func holder(s scope.Set, a netip.Addr) (scope.Range, bool) {
-	i := sort.Search(s.Len(), func(i int) bool { return !s.Range(i).Last().Less(a) })
-	if i == s.Len() || !s.Range(i).Contains(a) {
-		return scope.Range{}, false
-	}
-	return s.Range(i), true
+// upward returns the free addresses from a on, at most n.
+func upward(free *scope.Space, a netip.Addr, n scope.Uint128) scope.Range {
+	all := rangeOf(a, lastAddr(a))
+	return longest(free, n, all.Size(), func(k scope.Uint128) scope.Range {
+		last, _ := all.At(k.Sub(scope.U128(1)))
+		return rangeOf(a, last)
+	})
 }
 
-// upward returns the addresses of r from a on, as many as needed.
-func (p *picker) upward(r scope.Range, a netip.Addr) scope.Range {
-	at, _ := r.Index(a)
-	last := r.Last()
-	if end := at.Add(p.need).Sub(scope.U128(1)); end.Cmp(r.Size()) < 0 {
-		last, _ = r.At(end)
-	}
-	q, _ := scope.NewRange(a, last)
-	return q
+// downward returns the free addresses up to a, at most n.
+func downward(free *scope.Space, a netip.Addr, n scope.Uint128) scope.Range {
+	all := rangeOf(firstAddr(a), a)
+	return longest(free, n, all.Size(), func(k scope.Uint128) scope.Range {
+		first, _ := all.At(all.Size().Sub(k))
+		return rangeOf(first, a)
+	})
 }
 
-// randomBelow returns an evenly distributed number below n, which is not 0 and
-// at most 2^120, the number of multicast addresses.
-func randomBelow(n scope.Uint128, rng *rand.Rand) scope.Uint128 {
-	if n.Hi == 0 {
-		return scope.U128(rng.Uint64N(n.Lo))
+// longest returns the longest free range of at most n and at most limit
+// addresses; one is free.
+func longest(free *scope.Space, n, limit scope.Uint128, of func(scope.Uint128) scope.Range) scope.Range {
+	if limit.Less(n) {
+		n = limit
+	}
+	one := scope.U128(1)
+	low, high := one, n
+	if free.Covers(of(high)) {
+		return of(high)
 	}
 	for {
-		if x := (scope.Uint128{Hi: rng.Uint64N(n.Hi + 1), Lo: rng.Uint64()}); x.Cmp(n) < 0 {
-			return x
+		mid := half(low.Add(high))
+		switch {
+		case mid == low:
+			return of(low)
+		case free.Covers(of(mid)):
+			low = mid
+		default:
+			high = mid
 		}
 	}
+}
+
+func half(n scope.Uint128) scope.Uint128 {
+	return scope.Uint128{Hi: n.Hi >> 1, Lo: n.Lo>>1 | n.Hi<<63}
+}
+
+// firstAddr and lastAddr are the bounds of the multicast addresses of a's family.
+func firstAddr(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return netip.AddrFrom4([4]byte{224})
+	}
+	return netip.AddrFrom16([16]byte{0xff})
+}
+
+func lastAddr(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return netip.AddrFrom4([4]byte{239, 255, 255, 255})
+	}
+	var all [16]byte
+	for i := range all {
+		all[i] = 0xff
+	}
+	return netip.AddrFrom16(all)
 }
 
 // The three operations below are on sets of one family, and do not fail.

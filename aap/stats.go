@@ -38,3 +38,17 @@ type CoordinatorStats struct {
 	Unsendable uint64    // ASAs with times that no message can say
 	Mismatched uint64    // ASRPs about other ranges than those announced last
 }
+
+// MAASStats counts what a [MAAS] did.
+type MAASStats struct {
+	Drops       Drops
+	Received    [6]uint64 // messages accepted, by type
+	Sent        [6]uint64 // messages sent, by type
+	Unsendable  uint64    // messages with times that no message can say
+	Collisions  uint64    // claims and preallocations that another server touched
+	Conflicts   uint64    // addresses of ours that another server announces, each time some are added
+	Defences    uint64    // AIUs sent in defence
+	Failed      uint64    // allocations
+	Withdrawals uint64    // ASAs that took space back
+	Overflows   uint64    // things not recorded because of a limit
+}

@@ -90,14 +90,20 @@ func (t Timing) ClaimGap(sent int) (time.Duration, bool) {
 // until that is REPEAT-INTERVAL, and from then on 0.7 to 1.3 times
 // REPEAT-INTERVAL (sections 3.2.2 and 3.2.6).
 func (t Timing) AnnounceGap(sent int, u float64) time.Duration {
+	if gap, ok := t.burstGap(sent); ok {
+		return gap
+	}
+	return between(t.RepeatInterval, 0.7, 1.3, u)
+}
+
+// burstGap returns the gap after so many transmissions, and false once it no
+// longer doubles.
+func (t Timing) burstGap(sent int) (time.Duration, bool) {
 	gap := t.ResendWait
 	for ; sent > 1 && gap < t.RepeatInterval; sent-- {
 		gap *= 2
 	}
-	if gap < t.RepeatInterval {
-		return gap
-	}
-	return between(t.RepeatInterval, 0.7, 1.3, u)
+	return gap, gap < t.RepeatInterval
 }
 
 // FirstDefence returns the initial value of the Allocation Defense timer

@@ -2,11 +2,6 @@
 
 package aap
 
-import (
-	"iter"
-	"slices"
-)
-
 // maxRanges returns how many ranges fit a message of [MaxPayload] octets (section
 // 3.2.2): 40 of IPv4, 13 of IPv6, for ACLM, AIU and AITU as well as ASA. It
 // returns 0 for another family.
@@ -25,16 +20,4 @@ func maxRequests(f Family, reports int) int {
 		return 0
 	}
 	return max(0, min(255, (MaxPayload-14-reports*f.elementLen())/requestLen))
-}
-
-// pack yields what to put into each of as few announcements as possible
-// (section 3.2.2): the ranges in normal form ([Normalize]), as many at a time as
-// maxRanges lets into a message of [MaxPayload] octets. All must be of
-// one family.
-func pack(ranges []TimedRange) iter.Seq[[]TimedRange] {
-	normal := Normalize(ranges)
-	if len(normal) == 0 {
-		return func(func([]TimedRange) bool) {}
-	}
-	return slices.Chunk(normal, maxRanges(FamilyOf(normal[0].Range.First())))
 }

@@ -3,12 +3,9 @@
 package aap_test
 
 import (
-	"net/netip"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/mcastalloc/malloc/aap"
-	"github.com/mcastalloc/malloc/scope"
 )
 
 // TestMaxRanges: 40 ranges of IPv4 and 13 of IPv6 fit 500 octets and not one
@@ -50,36 +47,5 @@ func TestMaxRequests(t *testing.T) {
 	}
 	if aap.MaxRequests(aap.IPv4, 0) != 60 || aap.MaxRequests(aap.IPv6, 13) != 2 || aap.MaxRequests(3, 0) != 0 || aap.MaxRequests(aap.IPv4, -1) != 0 {
 		t.Error("60 requests fit an empty ASRP, 2 fit beside 13 IPv6 reports")
-	}
-}
-
-// TestPack: sorted, disjoint, equal-end neighbours joined, as few messages as
-// possible (AAP-D-7, AAP-D-58, AAP-3.2.2-4).
-func TestPack(t *testing.T) {
-	var ranges []aap.TimedRange
-	a := netip.MustParseAddr("239.255.1.0")
-	for i := range 81 { // every other address, so that none are neighbours
-		ranges = append(ranges, aap.TimedRange{Range: scope.Single(a), End: at(int64(i % 2))})
-		a = a.Next().Next()
-	}
-	var sizes []int
-	for part := range aap.Pack(ranges) {
-		sizes = append(sizes, len(part))
-	}
-	if d := cmp.Diff([]int{40, 40, 1}, sizes); d != "" {
-		t.Error(d)
-	}
-	for part := range aap.Pack([]aap.TimedRange{
-		tr("239.255.0.8", "239.255.0.15", 60), tr("239.255.0.0", "239.255.0.7", 60), tr("239.255.0.4", "239.255.0.5", 90), tr("239.255.0.16", "239.255.0.16", 61),
-	}) {
-		want := []aap.TimedRange{
-			tr("239.255.0.0", "239.255.0.3", 60), tr("239.255.0.4", "239.255.0.5", 90), tr("239.255.0.6", "239.255.0.15", 60), tr("239.255.0.16", "239.255.0.16", 61),
-		}
-		if d := cmp.Diff(want, part, sameMessage); d != "" {
-			t.Error(d)
-		}
-	}
-	for range aap.Pack(nil) {
-		t.Error("nothing is announced")
 	}
 }
