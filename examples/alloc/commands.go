@@ -3,12 +3,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"iter"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -50,14 +50,6 @@ func (a *app) within(ctx context.Context, do func(context.Context) error) error 
 
 func (a *app) defineJSON() { a.flags.BoolVar(&a.asJSON, "json", false, "print JSON") }
 
-// usage sets the head of the list of flags.
-func (a *app) usage(text string) {
-	a.flags.Usage = func() {
-		fmt.Fprintf(a.err, "usage: %s\n\nFlags:\n", text)
-		a.flags.PrintDefaults()
-	}
-}
-
 func none(args []string) error {
 	if len(args) > 0 {
 		return usagef("%q is too much: flags come before arguments, and there are none of these here", args[0])
@@ -67,37 +59,49 @@ func none(args []string) error {
 
 // scopes is the command of that name.
 func scopes(a *app) func(context.Context, []string) error {
-	a.usage("alloc scopes [flags]")
+	a.usage = "alloc scopes [flags]"
 	a.defineJSON()
+	ipv6 := a.flags.Bool("6", false, "IPv6 scopes")
 	return func(ctx context.Context, args []string) error {
 		if err := none(args); err != nil {
 			return err
 		}
 		return a.with(ctx, func(ctx context.Context, from lease.Allocator) error {
-			table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-			defer table.Flush()
-			if !a.asJSON {
-				fmt.Fprintln(table, "SCOPE\tTTL\tNAME")
+			list, err := from.Scopes(ctx, family(*ipv6))
+			if err != nil {
+				return err
 			}
-			for _, f := range []lease.Family{lease.IPv4, lease.IPv6} {
-				list, err := from.Scopes(ctx, f)
+			table := a.newTable("SCOPE\tTTL\tNAME")
+			defer table.Flush()
+			for _, s := range list {
+				if a.asJSON {
+					err = a.printJSON(describe(s))
+				} else {
+					_, err = fmt.Fprintf(table, "%v\t%d\t%s\n", s.Range, s.TTL, nameOf(s))
+				}
 				if err != nil {
 					return err
-				}
-				for _, s := range list {
-					if a.asJSON {
-						err = a.printJSON(describe(s))
-					} else {
-						fmt.Fprintf(table, "%v\t%d\t%s\n", s.Range, s.TTL, nameOf(s))
-					}
-					if err != nil {
-						return err
-					}
 				}
 			}
 			return nil
 		})
 	}
+}
+
+func family(ipv6 bool) lease.Family {
+	if ipv6 {
+		return lease.IPv6
+	}
+	return lease.IPv4
+}
+
+// newTable returns a table for people, with a first line.
+func (a *app) newTable(head string) *tabwriter.Writer {
+	table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	if !a.asJSON {
+		fmt.Fprintln(table, head)
+	}
+	return table
 }
 
 // wishes are the flags that say what is wanted.
@@ -132,18 +136,14 @@ func (w *wishes) define(f *flag.FlagSet) {
 // request returns what is to be asked for.
 func (a *app) request(ctx context.Context, from lease.Allocator, w *wishes) (lease.Request, error) {
 	req := w.req
-	switch {
-	case !req.Addrs.IsEmpty():
+	req.Family = family(w.ipv6 || strings.Contains(w.scope, ":"))
+	if !req.Addrs.IsEmpty() {
 		req.Family = lease.FamilyOf(req.Addrs.Bounds().First())
-		if req.Count == (lease.Count{}) {
-			n, _ := req.Addrs.Size().Uint64()
+		if n, _ := req.Addrs.Size().Uint64(); req.Count == (lease.Count{}) {
 			req.Count.Min = int(min(n, lease.MaxCount))
 		}
-	case w.ipv6:
-		req.Family = lease.IPv6
 	}
 	if w.scope == "" {
-		req.Family = cmp.Or(req.Family, lease.IPv4)
 		return req, nil
 	}
 	err := a.within(ctx, func(ctx context.Context) error {
@@ -158,7 +158,7 @@ func (a *app) request(ctx context.Context, from lease.Allocator, w *wishes) (lea
 func get(a *app) func(context.Context, []string) error {
 	var w wishes
 	var save string
-	a.usage("alloc get [flags]\n\nPrints the addresses, one a line, or the lease as JSON.")
+	a.usage = "alloc get [flags]\n\nPrints the addresses, one a line, or the lease as JSON."
 	a.defineJSON()
 	w.define(a.flags)
 	a.flags.StringVar(&save, "save", "", "write the lease into this `file`, for renew and release")
@@ -194,7 +194,7 @@ func get(a *app) func(context.Context, []string) error {
 // renew is the command of that name.
 func renew(a *app) func(context.Context, []string) error {
 	var length lease.Span
-	a.usage("alloc renew [flags] [lease]\n\n\"alloc help\" says what can stand for a lease. A file is written anew.")
+	a.usage = "alloc renew [flags] [lease]\n\n\"alloc help\" says what can stand for a lease. A file is written anew."
 	a.defineJSON()
 	defineFor(a.flags, &length, "default as long as it was given for")
 	return func(ctx context.Context, args []string) error {
@@ -220,7 +220,7 @@ func renew(a *app) func(context.Context, []string) error {
 
 // release is the command of that name.
 func release(a *app) func(context.Context, []string) error {
-	a.usage("alloc release [flags] [lease]\n\n\"alloc help\" says what can stand for a lease.")
+	a.usage = "alloc release [flags] [lease]\n\n\"alloc help\" says what can stand for a lease."
 	return func(ctx context.Context, args []string) error {
 		return a.with(ctx, func(ctx context.Context, from lease.Allocator) error {
 			l, _, err := a.findLease(ctx, from, args)
@@ -234,7 +234,7 @@ func release(a *app) func(context.Context, []string) error {
 
 // who is the command of that name.
 func who(a *app) func(context.Context, []string) error {
-	a.usage("alloc who [flags] [addresses]\n\nLists who holds the addresses, or any. Only a -store can tell; MADCAP has no question for it.")
+	a.usage = "alloc who [flags] [addresses]\n\nLists who holds the addresses, or any. Only a -store can tell; MADCAP has no question for it."
 	a.defineJSON()
 	return func(ctx context.Context, args []string) error {
 		var filter lease.Filter
@@ -253,11 +253,8 @@ func who(a *app) func(context.Context, []string) error {
 			if !ok {
 				return errors.New("a MADCAP server does not tell who holds what; ask whoever runs it, or name a file with -store")
 			}
-			table := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			table := a.newTable("WHO\tADDRESSES\tFROM\tUNTIL")
 			defer table.Flush()
-			if !a.asJSON {
-				fmt.Fprintln(table, "WHO\tADDRESSES\tFROM\tUNTIL")
-			}
 			for h, err := range all.Held(ctx, filter) {
 				if err == nil && a.asJSON {
 					err = a.printJSON(holding(h))

@@ -181,8 +181,11 @@ func TestUsage(t *testing.T) {
 	runTool(t, "help").want(0, "usage: alloc", "Exit status")
 	runTool(t, "give").want(2, `no command "give"`)
 	for name := range commands {
-		runTool(t, name, "-h").want(0, "usage: alloc "+name, "-server", "-store")
+		if r := runTool(t, name, "-h").want(0, "usage: alloc "+name, "-server", "-store"); r.err != "" {
+			t.Errorf("help is no error: %s", r.err)
+		}
 	}
+	runTool(t, "get", "-n", "many").want(2, `"many"`, "two like 3-10", `"alloc get -h" lists the flags`)
 	for _, args := range [][]string{
 		{"get", "-n", "0"}, {"get", "-n", "5-3"}, {"get", "-n", "many"}, {"get", "-for", "-1h"}, {"get", "-for", "2h-1h"},
 		{"get", "-at", "noon"}, {"get", "-addrs", "10.0.0.1x"}, {"get", "lease.json"}, {"get", "-no-such-flag"},

@@ -51,13 +51,13 @@ func ended(err error) error {
 func keep(a *app) func(context.Context, []string) error {
 	var w wishes
 	k := keeper{app: a, running: map[*os.Process]bool{}}
-	a.usage(`alloc keep [flags] -- command [arguments]
+	a.usage = `alloc keep [flags] -- command [arguments]
 
 Runs the command with an address in its environment (see "alloc help"), renews
 the address while it runs and gives it back at its end. Signals are passed on
 to the command. If an address cannot be renewed any more, the command is started
 once more with another one, and the first is sent SIGTERM when its address
-ends.`)
+ends.`
 	w.define(a.flags)
 	a.flags.DurationVar(&k.grace, "grace", 10*time.Second, "kill a command that still runs this `time` after it was sent SIGTERM")
 	return func(ctx context.Context, args []string) error {

@@ -89,6 +89,7 @@ func main() {
 // app is one run of the tool.
 type app struct {
 	name     string
+	usage    string // the head of its help
 	flags    *flag.FlagSet
 	from     source
 	asJSON   bool
@@ -118,12 +119,18 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		return statusUsage
 	}
 	a.flags = flag.NewFlagSet("alloc "+a.name, flag.ContinueOnError)
-	a.flags.SetOutput(errs)
+	a.flags.SetOutput(io.Discard) // a mistake is told in one line, below
+	a.flags.Usage = func() {}
 	a.from.define(a.flags)
 	do := define(a)
-	if err := a.flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+	switch err := a.flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(out, "usage: %s\n\nFlags:\n", a.usage)
+		a.flags.SetOutput(out)
+		a.flags.PrintDefaults()
 		return 0
-	} else if err != nil {
+	case err != nil:
+		fmt.Fprintf(errs, "alloc: %v\n\"alloc %s -h\" lists the flags.\n", err, a.name)
 		return statusUsage
 	}
 	ctx := context.Background()

@@ -113,22 +113,16 @@ func resolve(ctx context.Context, text string, port uint16) (netip.AddrPort, err
 // findScope returns the scope that somebody means: by its range, its lowest
 // address or one of its names.
 func findScope(ctx context.Context, a lease.Allocator, text string, f lease.Family) (scope.Scope, error) {
-	families := []lease.Family{lease.IPv4, lease.IPv6}
-	if f != 0 {
-		families = []lease.Family{f}
+	list, err := a.Scopes(ctx, f)
+	if err != nil {
+		return scope.Scope{}, err
 	}
 	var there []string
-	for _, f := range families {
-		list, err := a.Scopes(ctx, f)
-		if err != nil {
-			return scope.Scope{}, err
+	for _, s := range list {
+		if matches(s, text) {
+			return s, nil
 		}
-		for _, s := range list {
-			if matches(s, text) {
-				return s, nil
-			}
-			there = append(there, strconv.Quote(cmp.Or(nameOf(s), s.Range.String())))
-		}
+		there = append(there, strconv.Quote(cmp.Or(nameOf(s), s.Range.String())))
 	}
 	return scope.Scope{}, fmt.Errorf("%w %q: want one of %s", lease.ErrScope, text, strings.Join(there, ", "))
 }
