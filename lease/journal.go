@@ -303,8 +303,12 @@ func (p *Pool) failed(ctx context.Context, batch []*op, err error) {
 
 // took reports whether o has taken effect after all, as the table now shows.
 func (p *Pool) took(o *op) bool {
-	there := slices.ContainsFunc(p.t.inPage(o.pages[0], longAgo), o.wrote.same)
-	return there == (o.wrote.gone > p.latest)
+	for _, r := range p.t.inPage(o.pages[0], p.latest) {
+		if r.stored.serial == o.wrote.stored.serial {
+			return r.same(&o.wrote)
+		}
+	}
+	return o.wrote.gone <= p.latest
 }
 
 // storeError makes err an ErrStore unless it is one.

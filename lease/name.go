@@ -156,12 +156,17 @@ func (p *Pool) lookAtQuota(s *sight, who Principal, z *zone) error {
 	return &lookAlso{name: n}
 }
 
-// lookAround makes sure that an operation has looked at the pages of r.
-func (p *Pool) lookAround(s *sight, r *record) error {
-	if p.j == nil || p.j.exclusive || s.pages != nil || s.all {
+// lookAround makes sure that an operation has looked at the pages of some
+// records, which the names it has looked at may know an older state of.
+func (p *Pool) lookAround(s *sight, list ...*record) error {
+	if p.j == nil || p.j.exclusive || s.pages != nil || s.all || len(list) == 0 {
 		return nil
 	}
-	return &lookAlso{pages: p.t.pagesOf(r)}
+	var also lookAlso
+	for _, r := range list {
+		also.pages = append(also.pages, p.t.pagesOf(r)...)
+	}
+	return &also
 }
 
 // agrees reports whether the name says what is in the table.

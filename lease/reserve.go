@@ -71,6 +71,9 @@ func (p *Pool) reserveOnce(ctx context.Context, s *sight, what string, req *Requ
 		return Lease{}, nil, err
 	}
 	if err := p.limit(&q); err != nil {
+		if err := p.lookAround(s, p.countedFor(who, q.zone.scope.ID())...); err != nil {
+			return Lease{}, nil, err
+		}
 		return Lease{}, nil, err
 	}
 	asked := q

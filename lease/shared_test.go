@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,6 +138,61 @@ func TestPoolsAtOnce(t *testing.T) {
 	}
 	for h := range p.Held(t.Context(), lease.Filter{}) {
 		t.Errorf("LEASE-E-2: %v is left", h)
+	}
+}
+
+// TestLimitsAtOnce lets three pools on one store grant to one principal at the
+// same time, and counts what he has: never more than the limit, and all of it
+// in the end.
+func TestLimitsAtOnce(t *testing.T) {
+	const most = 3
+	c := lease.Config{
+		Sources: []lease.Source{{Scope: scope.IPv4Local(), Addrs: scope.MustSet("239.255.1.0-239.255.3.255")}},
+		Store:   &lease.MemoryStore{}, Guard: lease.NoGuard,
+		Limits:  func(lease.Principal, scope.ID) lease.Limits { return lease.Limits{Leases: most} },
+		Damaged: func(key string, err error) { t.Errorf("LEASE-S-11: %s: %v", key, err) },
+	}
+	var wg sync.WaitGroup
+	var held, refused atomic.Int32 // acknowledged and not yet being given back
+	pools := make([]*lease.Pool, 3)
+	for i := range pools {
+		p, err := lease.NewPool(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pools[i] = p
+	}
+	for i, p := range pools {
+		for range 2 {
+			wg.Go(func() {
+				for range 40 {
+					l, err := p.Allocate(as("a"), lease.Request{Family: lease.IPv4})
+					if errors.Is(err, lease.ErrDenied) {
+						refused.Add(1)
+						continue
+					} else if err != nil {
+						t.Errorf("LEASE-P-3: %v", err)
+						return
+					}
+					if n := held.Add(1); n > most {
+						t.Errorf("LEASE-P-3, LEASE-S-4: %d leases are held, the limit is %d", n, most)
+					}
+					held.Add(-1)
+					if err := pools[(i+1)%len(pools)].Release(as("a"), l); err != nil {
+						t.Errorf("LEASE-S-9: released elsewhere: %v", err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for i := range most {
+		if _, err := pools[i].Allocate(as("a"), lease.Request{Family: lease.IPv4}); err != nil {
+			t.Errorf("LEASE-P-3: nothing is held, and grant %d is refused: %v", i, err)
+		}
+	}
+	if _, err := pools[0].Allocate(as("a"), lease.Request{Family: lease.IPv4}); !errors.Is(err, lease.ErrDenied) {
+		t.Errorf("LEASE-P-3, LEASE-S-4: the others' grants do not count: %v", err)
 	}
 }
 
