@@ -65,7 +65,9 @@ func startServer(t *testing.T, seed uint64, from aap.Snapshot, change func(*aap.
 }
 
 // large makes it one of the global scope.
-func large(cfg *aap.MAASConfig) { cfg.Scope, cfg.Group, cfg.Large, cfg.Sole = global4, groupOf4, true, true }
+func large(cfg *aap.MAASConfig) {
+	cfg.Scope, cfg.Group, cfg.Large, cfg.Sole = global4, groupOf4, true, true
+}
 
 // collect carries out the effects.
 func (s *server) collect() {

@@ -148,7 +148,7 @@ func (m *MAAS) forget(x *preallocation) {
 // pending, another set may be chosen for the same request.
 func (m *MAAS) losePreallocation(now time.Time, x *preallocation, kept scope.Set) {
 	m.stats.Collisions++
-	if x.tries++; !x.pending || x.tries >= maxTries {
+	if x.tries++; m.state != running || !x.pending || x.tries >= maxTries {
 		m.abandon(x)
 		return
 	}

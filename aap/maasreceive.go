@@ -111,14 +111,17 @@ func (m *MAAS) endRuns(addrs scope.Set) {
 // hearInUse takes an AIU.
 func (m *MAAS) hearInUse(now time.Time, from netip.AddrPort, ranges []TimedRange) {
 	alive := Addrs(live(ranges, now))
-	foreign := ranges
+	var ours scope.SetBuilder // what is not recorded as allocated by others
 	for _, t := range ranges {
 		if t.End.After(now) {
-			foreign = without(foreign, m.compareOwn(now, from, t))
-			foreign = without(foreign, m.compareDeleted(now, from, t))
-		} else {
-			foreign = without(foreign, m.undisputed(t.Range))
+			m.compareOwn(now, from, t)
+			ours.AddSet(m.compareDeleted(now, from, t))
 		}
+		ours.AddSet(m.undisputed(t.Range))
+	}
+	foreign := ranges
+	if set, _ := ours.Set(); !set.IsEmpty() {
+		foreign = without(ranges, set)
 	}
 	for _, t := range foreign {
 		m.hear(now, t.Range, t.End)
@@ -139,9 +142,8 @@ func (m *MAAS) undisputed(r scope.Range) scope.Set {
 	return s
 }
 
-// compareOwn looks what an AIU means for our own allocations, and returns those
-// addresses that are still undisputed.
-func (m *MAAS) compareOwn(now time.Time, from netip.AddrPort, t TimedRange) scope.Set {
+// compareOwn looks what an AIU means for our own allocations.
+func (m *MAAS) compareOwn(now time.Time, from netip.AddrPort, t TimedRange) {
 	var hit []piece[*holding]
 	for p := range m.held.in(t.Range) {
 		hit = append(hit, p)
@@ -161,7 +163,6 @@ func (m *MAAS) compareOwn(now time.Time, from netip.AddrPort, t TimedRange) scop
 			m.emit(Lost{Token: h.token, Addrs: fresh, From: from, Until: now})
 		}
 	}
-	return m.undisputed(t.Range)
 }
 
 // compareDeleted looks whether an AIU defends what we have deleted: then the true

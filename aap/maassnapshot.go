@@ -37,13 +37,13 @@ type entry struct {
 type entryKind byte
 
 const (
-	ownEntry      entryKind = 1 + iota // AIU: what we have allocated, with its token and the ends announced
-	deletedEntry                       // AIU: what we deleted, with the ends announced
-	heardEntry                         // AIU: what others have allocated
-	poolEntry                          // AITU: what we preallocate
-	othersEntry                        // AITU: what others preallocate, and when they last said so
-	requestEntry                       // ANA, as it came, and its end on our clock
-	spaceEntry                         // ASA, as it came, and when
+	ownEntry     entryKind = 1 + iota // AIU: what we have allocated, with its token and the ends announced
+	deletedEntry                      // AIU: what we deleted, with the ends announced
+	heardEntry                        // AIU: what others have allocated
+	poolEntry                         // AITU: what we preallocate
+	othersEntry                       // AITU: what others preallocate, and when they last said so
+	requestEntry                      // ANA, as it came, and its end on our clock
+	spaceEntry                        // ASA, as it came, and when
 )
 
 // snapshotRanges is how many ranges the messages of a snapshot hold: what fits

@@ -4,6 +4,7 @@ package aap
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -23,8 +24,28 @@ func Normalize(ranges []TimedRange) []TimedRange {
 		}
 		return []TimedRange{ranges[0]}
 	}
+	if isNormal(ranges) {
+		return slices.Clone(ranges)
+	}
 	half := len(ranges) / 2
 	return overlay(Normalize(ranges[:half]), Normalize(ranges[half:]), later)
+}
+
+// isNormal reports whether ranges are in normal form already.
+func isNormal(ranges []TimedRange) bool {
+	for i, r := range ranges {
+		if !r.Range.IsValid() || r.End.IsZero() {
+			return false
+		}
+		if i == 0 {
+			continue
+		}
+		before := ranges[i-1]
+		if !before.Range.Last().Less(r.Range.First()) || before.End.Equal(r.End) && before.Range.Last().Next() == r.Range.First() {
+			return false
+		}
+	}
+	return true
 }
 
 func later(x, y time.Time) time.Time {
