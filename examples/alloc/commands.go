@@ -196,15 +196,12 @@ func renew(a *app) func(context.Context, []string) error {
 	var length lease.Span
 	a.usage = "alloc renew [flags] [lease]\n\n\"alloc help\" says what can stand for a lease. A file is written anew."
 	a.defineJSON()
-	defineFor(a.flags, &length, "default as long as it was given for")
+	defineFor(a.flags, &length, "default what the server or store gives")
 	return func(ctx context.Context, args []string) error {
 		return a.with(ctx, func(ctx context.Context, from lease.Allocator) error {
 			l, file, err := a.findLease(ctx, from, args)
 			if err != nil {
 				return err
-			}
-			if length == (lease.Span{}) {
-				length = lease.AtMost(l.End.Sub(l.Start))
 			}
 			l, err = lease.Change(ctx, from, l, lease.Terms{Start: lease.At(l.Start), Lifetime: length})
 			if err != nil {

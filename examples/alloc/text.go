@@ -75,7 +75,7 @@ func (a *app) printLease(l lease.Lease, file string) error {
 	if handle == "" && a.from.store != "" {
 		handle = l.Addr().String()
 	}
-	fmt.Fprintf(a.err, "from %s until %s (%v); ", local(l.Start), local(l.End), l.End.Sub(l.Start).Round(time.Second))
+	fmt.Fprintf(a.err, "from %s until %s; ", local(l.Start), local(l.End))
 	if handle == "" {
 		fmt.Fprintln(a.err, "to renew or release a lease, get it with -save or -json")
 	} else {
