@@ -89,6 +89,18 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+// An empty value is not nil when it comes back: written back, nil would delete
+// the entry.
+func TestEmptyValue(t *testing.T) {
+	s := openShared(t, newPrefix())
+	commit(t, s, lease.Write{Key: "k", Value: []byte{}})
+	e := load(t, s, "k")
+	commit(t, s, lease.Write(e[0]))
+	if len(load(t, s, "k")) != 1 {
+		t.Error("the entry is gone")
+	}
+}
+
 // A client of one's own is left open.
 func TestOwnClient(t *testing.T) {
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{shared.address(0)}})
