@@ -16,11 +16,9 @@ import (
 )
 
 var (
-	small4  = scope.MustRange("239.255.0.0", "239.255.255.255")
-	group4  = netip.MustParseAddr("239.255.255.248")
-	fourth  = netip.MustParseAddrPort("192.0.2.4:2878")
-	x1      = scope.MustSet("239.255.0.1")
-	wantOne = aap.Want{Token: 1, Count: 1, End: at(7200)}
+	small4 = scope.MustRange("239.255.0.0", "239.255.255.255")
+	group4 = netip.MustParseAddr("239.255.255.248")
+	x1     = scope.MustSet("239.255.0.1")
 )
 
 // server drives one MAAS by hand.
@@ -48,12 +46,7 @@ func newServer(t *testing.T, seed uint64, change func(*aap.MAASConfig)) *server 
 // startServer returns one that has just started, at base.
 func startServer(t *testing.T, seed uint64, from aap.Snapshot, change func(*aap.MAASConfig)) *server {
 	t.Helper()
-	cfg := aap.MAASConfig{
-		Scope: small4, Group: group4, Self: []netip.AddrPort{selfAddr}, MaxPool: -1, Rand: rand.New(rand.NewPCG(seed, 3)),
-	}
-	if change != nil {
-		change(&cfg)
-	}
+	cfg := configOf(seed, change)
 	m, err := aap.NewMAAS(cfg, from)
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +55,29 @@ func startServer(t *testing.T, seed uint64, from aap.Snapshot, change func(*aap.
 	s.Start(s.now)
 	s.collect()
 	return s
+}
+
+// configOf returns the configuration of a server without a pool.
+func configOf(seed uint64, change func(*aap.MAASConfig)) aap.MAASConfig {
+	cfg := aap.MAASConfig{
+		Scope: small4, Group: group4, Self: []netip.AddrPort{selfAddr}, MaxPool: -1, Rand: rand.New(rand.NewPCG(seed, 3)),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// asaOf returns a new ASA of a coordinator so many seconds after base, valid for
+// two minutes.
+func asaOf(seconds float64, space ...aap.TimedRange) aap.Message {
+	now := at(int64(seconds))
+	return aap.Message{Type: aap.ASA, CurrentTime: now, Expiration: now.Add(2 * time.Minute), Ranges: space}
+}
+
+// hears reports whether a message of a type names all of the addresses.
+func hears(list []aap.Message, typ aap.Type, addrs scope.Set) bool {
+	return slices.ContainsFunc(list, func(m aap.Message) bool { return m.Type == typ && aap.Addrs(m.Ranges).Covers(addrs) })
 }
 
 // large makes it one of the global scope.
