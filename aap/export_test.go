@@ -26,3 +26,6 @@ var (
 	Unmet       = unmet
 	Without     = without
 )
+
+// SetNextRequest sets the next request sequence number.
+func (m *MAAS) SetNextRequest(rseq uint32) { m.rseq = rseq }

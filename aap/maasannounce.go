@@ -131,6 +131,17 @@ func (a *announcer) add(m *MAAS, r TimedRange, due time.Time) {
 	a.packs[n].put(m, s, due)
 }
 
+// move announces a range with another end.
+func (a *announcer) move(m *MAAS, r TimedRange) {
+	s, below, above := a.slotAt(r.Range.First()), a.slotAt(r.Range.First().Prev()), a.slotAt(r.Range.Last().Next())
+	alone := (below == nil || !below.End.Equal(r.End)) && (above == nil || !above.End.Equal(r.End))
+	if s != nil && s.Range == r.Range && alone {
+		s.End = r.End
+		return
+	}
+	a.add(m, r, a.remove(m, r.Range))
+}
+
 // put adds a slot to a pack, which is due no later than a time.
 func (p *pack) put(m *MAAS, s *slot, due time.Time) {
 	s.pack = p

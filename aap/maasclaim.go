@@ -55,7 +55,6 @@ func (m *MAAS) startJob(now time.Time, j *job) {
 	if addrs, ok := m.drawPool(now, j.want); ok {
 		m.obtain(now, j, addrs)
 		m.grant(now, j)
-		m.fillPool(now)
 		return
 	}
 	m.openPool(now, j.want.Addrs)
@@ -253,6 +252,7 @@ func (m *MAAS) grant(now time.Time, j *job) {
 	m.own[j.want.Token] = j.got
 	m.persist()
 	m.emit(Granted{j.got.Allocation()})
+	m.fillPool(now)
 }
 
 func (m *MAAS) fail(now time.Time, j *job, reason error) {

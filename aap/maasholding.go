@@ -87,8 +87,7 @@ func (m *MAAS) moveEnd(now time.Time, h *holding, end time.Time) {
 		steady = minus(steady, b.addrs)
 	}
 	for r := range steady.Ranges() {
-		due := m.announcer.remove(m, r)
-		m.announcer.add(m, TimedRange{r, end}, due)
+		m.announcer.move(m, TimedRange{r, end})
 		if m.state == running {
 			m.announceNow(now, r)
 		}
