@@ -20,20 +20,36 @@ import (
 // in this process that syncs its log.
 func BenchmarkGrant(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
-		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			p, err := lease.NewPool(lease.Config{
-				Scopes: []scope.Scope{{Range: scope.MustRange("239.0.0.0", "239.255.255.255"), TTL: 255}},
-				Store:  open(b, etcdstore.Config{Endpoints: []string{durable(b)}}),
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			atOnce(b, callers, "leases/s", func(int) error {
-				_, err := p.Allocate(b.Context(), lease.Request{Family: lease.IPv4})
-				return err
-			})
-		})
+		b.Run(fmt.Sprint(callers), func(b *testing.B) { grant(b, 1, callers) })
 	}
+}
+
+// BenchmarkPools is the same with several pools, which do not know of each
+// other but through etcd.
+func BenchmarkPools(b *testing.B) {
+	for _, pools := range []int{1, 3} {
+		b.Run(fmt.Sprint(pools), func(b *testing.B) { grant(b, pools, 24) })
+	}
+}
+
+// grant has callers, shared out over some pools, get addresses of 239/8.
+func grant(b *testing.B, pools, callers int) {
+	endpoint := durable(b)
+	var list []*lease.Pool
+	for range pools {
+		p, err := lease.NewPool(lease.Config{
+			Scopes: []scope.Scope{{Range: scope.MustRange("239.0.0.0", "239.255.255.255"), TTL: 255}},
+			Store:  open(b, etcdstore.Config{Endpoints: []string{endpoint}}),
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	atOnce(b, callers, "leases/s", func(i int) error {
+		_, err := list[i%pools].Allocate(b.Context(), lease.Request{Family: lease.IPv4})
+		return err
+	})
 }
 
 // BenchmarkTxn is etcd's own transactions for comparison: a key that must not

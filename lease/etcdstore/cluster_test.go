@@ -29,7 +29,7 @@ var shared cluster
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "etcdstore")
 	if err == nil {
-		shared, err = startCluster(dir, 1, func(c *embed.Config) { c.UnsafeNoFsync = true })
+		shared, err = startCluster(dir, 1, noSync)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// noSync is for tests that do not depend on what is on the disk.
+func noSync(c *embed.Config) { c.UnsafeNoFsync = true }
+
 // startCluster starts so many servers, with quick elections, and waits until
 // they serve.
 func startCluster(dir string, servers int, adjust func(*embed.Config)) (c cluster, err error) {
@@ -50,7 +53,7 @@ func startCluster(dir string, servers int, adjust func(*embed.Config)) (c cluste
 		cfg := embed.NewConfig()
 		cfg.Name = fmt.Sprint("etcd", i)
 		cfg.Dir = filepath.Join(dir, cfg.Name)
-		cfg.TickMs, cfg.ElectionMs = 20, 200
+		cfg.TickMs, cfg.ElectionMs = 50, 500
 		cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 		peer, err := freeURL()
 		if err != nil {

@@ -136,6 +136,8 @@ func TestTooMuch(t *testing.T) {
 	} {
 		if _, err := s.Commit(t.Context(), writes...); !errors.Is(err, lease.ErrStore) || errors.Is(err, lease.ErrConflict) {
 			t.Errorf("LEASE-S-4: %s: %v, want ErrStore", name, err)
+		} else if strings.Contains(name, "large") && !strings.Contains(err.Error(), "octets, etcd takes") {
+			t.Errorf("%s: %v, want how much it takes", name, err)
 		}
 	}
 	if list := load(t, s, ""); len(list) > 0 {

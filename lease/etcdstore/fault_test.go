@@ -75,6 +75,7 @@ func wantStored(t *testing.T, s lease.Store, granted []lease.Lease, doubts int) 
 
 // What a pool is told and does while the way to etcd is broken, and after.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		broken func(*proxy)
@@ -126,10 +127,8 @@ func TestUnreachable(t *testing.T) {
 // must be an election. Who depends on it grants nothing; who knows all three
 // goes on; and when it is back so does everybody.
 func TestPartition(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three servers and two elections")
-	}
-	c, err := startCluster(t.TempDir(), 3, nil)
+	t.Parallel()
+	c, err := startCluster(t.TempDir(), 3, noSync)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +182,35 @@ func TestPartition(t *testing.T) {
 	}
 	granted[1] = l
 	wantStored(t, store(all...), granted, 4) // of "alone 0" to "alone 2" and "alone"
+}
+
+// A server that is behind the others does not show what it has: it does not
+// answer.
+func TestStale(t *testing.T) {
+	t.Parallel()
+	c, err := startCluster(t.TempDir(), 3, noSync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	prefix := newPrefix()
+	leader := c.leader(t)
+	behind := (leader + 1) % 3
+	at := func(i int) *etcdstore.Store {
+		return open(t, etcdstore.Config{Endpoints: []string{c.address(i)}, Prefix: prefix, RequestTimeout: time.Second})
+	}
+	s, old := at(leader), at(behind)
+	v := commit(t, s, lease.Write{Key: "k", Value: []byte("old")})
+	load(t, old, "") // it has a connection
+	c.isolate(behind, true)
+	commit(t, s, lease.Write{Key: "k", Version: v, Value: []byte("new")})
+	for e, err := range old.Load(t.Context(), "") {
+		if err == nil {
+			t.Errorf("LEASE-S-4: %s=%s from a server that is behind", e.Key, e.Value)
+		} else if !errors.Is(err, lease.ErrStore) {
+			t.Errorf("%v, want ErrStore", err)
+		}
+	}
 }
 
 // Entries that cannot be read are named, and what lies in them stays taken.

@@ -22,6 +22,7 @@ import (
 // TestSecure is a server that wants TLS and a password, and lets a user have
 // one prefix and no other.
 func TestSecure(t *testing.T) {
+	t.Parallel()
 	c, err := startCluster(t.TempDir(), 1, func(c *embed.Config) {
 		c.ClientAutoTLS = true
 		c.ListenClientUrls = []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
