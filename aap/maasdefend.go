@@ -86,28 +86,20 @@ func (m *MAAS) question(now time.Time, k request, asked scope.Set) {
 
 // isAllocated reports whether any of the addresses is allocated, and by us.
 func (m *MAAS) isAllocated(now time.Time, asked scope.Set) (own, hit bool) {
-	for from := (netip.Addr{}); ; {
-		found, next := m.hits(now, asked, from, maxRanges(m.family()))
-		for _, f := range found {
-			if hit = true; m.held.overlaps(f.Range) {
+	for r := range asked.Ranges() {
+		for p := range m.held.in(r) {
+			if len(m.inSpace(now, []TimedRange{{p.r, p.v.end}})) > 0 {
 				return true, true
 			}
 		}
-		if hit && !m.holdsAny(asked) || !next.IsValid() {
-			return false, hit
+	}
+	for from := (netip.Addr{}); ; {
+		found, next := m.hits(now, asked, from, maxRanges(m.family()))
+		if len(found) > 0 || !next.IsValid() {
+			return false, len(found) > 0
 		}
 		from = next
 	}
-}
-
-// holdsAny reports whether any of the addresses is our own.
-func (m *MAAS) holdsAny(asked scope.Set) bool {
-	for r := range asked.Ranges() {
-		if m.held.overlaps(r) {
-			return true
-		}
-	}
-	return false
 }
 
 // defend sends AIUs for what is asked for, as fast as allowed.

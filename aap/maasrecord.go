@@ -33,10 +33,10 @@ func (m *MAAS) blockSet(s scope.Set, more block) {
 	}
 }
 
-// blocking and unblocking, by reason.
+// The reasons, and how the hard ones go.
 var (
-	taken, untaken         = block{hard: 1}, block{hard: -1}
-	preallocated, released = block{weak: 1}, block{weak: -1}
+	taken, untaken = block{hard: 1}, block{hard: -1}
+	preallocated   = block{weak: 1}
 )
 
 // hear records that r is allocated by others until end, or no longer if that has
@@ -158,10 +158,15 @@ func (m *MAAS) hits(now time.Time, asked scope.Set, from netip.Addr, limit int) 
 			break
 		}
 	}
+	return m.inSpace(now, found), next
+}
+
+// inSpace cuts what is allocated to the space, and to what is in force.
+func (m *MAAS) inSpace(now time.Time, ranges []TimedRange) []TimedRange {
 	if m.cfg.Large && !m.space.Received.IsZero() {
-		found = cut(found, m.space.Ranges)
+		ranges = cut(ranges, m.space.Ranges)
 	}
-	return live(found, now), next
+	return live(ranges, now)
 }
 
 // some returns up to limit entries within r, and the address up to which that is

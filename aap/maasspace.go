@@ -120,6 +120,7 @@ func (m *MAAS) watchSpace(now time.Time) {
 	switch {
 	case m.state != running || m.space.Received.IsZero():
 	case now.Before(m.space.Expires):
+		m.resendAt = time.Time{}
 		m.arm(&m.resend, m.space.Expires)
 	default:
 		m.waitResend(now)
@@ -135,7 +136,7 @@ func (m *MAAS) waitResend(now time.Time) {
 // resendASA repeats the ASA for want of a coordinator, as long as it says that
 // anything is available.
 func (m *MAAS) resendASA(now time.Time) {
-	if now.Before(m.resendAt) || m.resendAt.IsZero() { // it has only just expired
+	if m.resendAt.IsZero() { // it has only just expired
 		m.waitResend(now)
 		return
 	}
