@@ -184,7 +184,7 @@ func (z *zone) validUntil(s span, end instant) instant {
 	for _, src := range z.sources {
 		src.shared(s, func(span) bool {
 			until = min(until, src.until)
-			if src.closed {
+			if src.shut() {
 				until = min(until, end)
 			}
 			return true

@@ -153,7 +153,7 @@ func (p *Pool) catchUp(ctx context.Context, s *sight, also *lookAlso) (ready boo
 		}
 	}
 	s.all, s.pages = false, nil
-	if len(j.stale) == 0 && (also == nil || !also.all && also.pages == nil) && !slices.ContainsFunc(s.names, func(n name) bool { return !n.agrees(p) }) {
+	if len(j.stale) == 0 && !j.news && (also == nil || !also.all && also.pages == nil) && !slices.ContainsFunc(s.names, func(n name) bool { return !n.agrees(p) }) {
 		return true, nil
 	}
 	for j.busy {
@@ -166,15 +166,11 @@ func (p *Pool) catchUp(ctx context.Context, s *sight, also *lookAlso) (ready boo
 	}
 	j.busy = true
 	defer j.leave()
-	p.undoAll(j.queue)
-	for _, o := range j.queue {
-		o.settled(errFull)
-	}
-	j.queue, j.keys = nil, 0
+	p.clearQueue()
 	var pages []number
-	all := false
+	all := j.news
 	if also != nil {
-		pages, all = also.pages, also.all
+		pages, all = also.pages, all || also.all
 	}
 	for i := range s.names {
 		all = all || s.names[i].damaged

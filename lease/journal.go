@@ -22,6 +22,9 @@ type journal struct {
 	most      int // writes in a commit
 	exclusive bool
 	versions  map[number]uint64 // of the pages, as the table has them
+	marks     map[number][]span // addresses in the pages that are retired
+	remarked  [2]remarked       // what of that, in IPv4 and IPv6, is to be applied
+	news      bool              // some was found, so that there may be more
 	queue     []*op
 	keys      int           // at most so many entries are to be written for the queue
 	busy      bool          // somebody is at the store
@@ -34,7 +37,7 @@ type journal struct {
 }
 
 func newJournal(s Store, damaged func(string, error)) *journal {
-	j := &journal{store: s, most: DefaultMaxWrites, versions: map[number]uint64{}, damaged: damaged}
+	j := &journal{store: s, most: DefaultMaxWrites, versions: map[number]uint64{}, marks: map[number][]span{}, damaged: damaged}
 	if m, ok := s.(maxWrites); ok {
 		j.most = m.MaxWrites()
 	}
@@ -245,7 +248,7 @@ func (p *Pool) batch() (batch []*op, writes []Write) {
 		for _, page := range o.pages {
 			if !pages[page] {
 				pages[page] = true
-				value := encodePage(p.latest, p.t.inPage(page, p.latest))
+				value := encodePage(p.latest, j.marks[page], p.t.inPage(page, p.latest))
 				writes = append(writes, Write{pageKey(page), j.versions[page], value})
 			}
 		}
@@ -277,6 +280,16 @@ func (j *journal) last() *op {
 		}
 	}
 	return nil
+}
+
+// clearQueue undoes what has queued up; it is tried again.
+func (p *Pool) clearQueue() {
+	j := p.j
+	p.undoAll(j.queue)
+	for _, o := range j.queue {
+		o.settled(errFull)
+	}
+	j.queue, j.keys = nil, 0
 }
 
 // failed undoes all that is not durable and reads what the store has in its

@@ -223,7 +223,7 @@ func FuzzPage(f *testing.F) {
 		b = appendChecksum(b)
 		decodeGrants(b)
 		var records []*record
-		latest, err := decodePage(b, func(s *storedRecord) {
+		latest, marks, err := decodePage(b, func(s *storedRecord) {
 			s.holder = &holder{Principal: s.who}
 			s.zone = &zone{scope: scope.Scope{Range: scope.Single(s.scope)}}
 			records = append(records, &s.record)
@@ -231,9 +231,9 @@ func FuzzPage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again := encodePage(latest, records)
+		again := encodePage(latest, marks, records)
 		var count int
-		if l, err := decodePage(again, func(s *storedRecord) { count++ }); err != nil || l != latest || count != len(records) {
+		if l, m, err := decodePage(again, func(s *storedRecord) { count++ }); err != nil || l != latest || !slices.Equal(m, marks) || count != len(records) {
 			t.Fatalf("%x decodes to %d records, written again as %x: %v", b, len(records), again, err)
 		}
 	})

@@ -106,9 +106,13 @@ func consumeChecked(b []byte) (instant, []byte, error) {
 	return consumeHead(b[:len(b)-4])
 }
 
-// encodePage returns the value of a page that holds the records.
-func encodePage(latest instant, records []*record) []byte {
-	b := appendHead(nil, latest)
+// encodePage returns the value of a page that holds the records, and in which
+// some addresses are retired.
+func encodePage(latest instant, marks []span, records []*record) []byte {
+	b := binary.AppendUvarint(appendHead(nil, latest), uint64(len(marks)))
+	for _, s := range marks {
+		b = appendNumber(appendNumber(b, s.first), s.last)
+	}
 	for _, r := range records {
 		b = appendRecord(b, r)
 	}
@@ -145,12 +149,20 @@ type storedRecord struct {
 }
 
 // decodePage calls yield for the records of a page.
-func decodePage(b []byte, yield func(*storedRecord)) (latest instant, err error) {
+func decodePage(b []byte, yield func(*storedRecord)) (latest instant, marks []span, err error) {
 	latest, b, err = consumeChecked(b)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	d := decoder{b: b}
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+		s := span{d.number(), d.number()}
+		marks = append(marks, s)
+		d.bad = d.bad || s.last.Less(s.first)
+	}
+	if d.bad {
+		return latest, nil, errDamaged
+	}
 	for len(d.b) > 0 && !d.bad {
 		r := &storedRecord{}
 		r.stored = &stored{}
@@ -174,11 +186,11 @@ func decodePage(b []byte, yield func(*storedRecord)) (latest instant, err error)
 			d.bad = d.bad || s.last.Less(s.first)
 		}
 		if d.bad || r.span == (span{}) || r.end <= r.start && r.state != released || r.state == offered || r.state > released {
-			return latest, errDamaged
+			return latest, marks, errDamaged
 		}
 		yield(r)
 	}
-	return latest, nil
+	return latest, marks, nil
 }
 
 // decoder consumes a value whose checksum was right; bad says that it does

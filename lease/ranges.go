@@ -141,7 +141,7 @@ func (p *Pool) cutSources(id scope.ID, addrs scope.Set) (inside []*source, err e
 		default:
 			for _, part := range []scope.Set{in, out} {
 				cut := p.t.newSource(part, never.time(), src.reserve)
-				cut.until, cut.closed = src.until, src.closed
+				cut.until, cut.closed, cut.retired = src.until, src.closed, src.retired
 				p.t.exclude(cut)
 				all = append(all, cut)
 			}

@@ -62,6 +62,7 @@ func (p *Pool) loadAll(ctx context.Context) error {
 			p.latest = max(p.latest, latest)
 		}
 	}
+	defer p.applyMarks()
 	for e, err := range p.j.store.Load(ctx, pagePrefix) {
 		if err != nil {
 			return &Error{Op: "read store", Err: storeError(err)}
@@ -82,6 +83,7 @@ type storedPage struct {
 	page    number
 	version uint64
 	latest  instant
+	marks   []span
 	there   []*storedRecord
 	err     error
 }
@@ -90,7 +92,7 @@ type storedPage struct {
 func decodeStored(page number, value []byte, version uint64) storedPage {
 	s := storedPage{page: page, version: version}
 	if value != nil {
-		s.latest, s.err = decodePage(value, func(r *storedRecord) { s.there = append(s.there, r) })
+		s.latest, s.marks, s.err = decodePage(value, func(r *storedRecord) { s.there = append(s.there, r) })
 	}
 	return s
 }
@@ -105,6 +107,7 @@ func (p *Pool) accept(s *storedPage) {
 		return
 	}
 	p.latest = max(p.latest, s.latest)
+	p.j.setMarks(s.page, s.marks)
 }
 
 // read reads some pages and names, the pages that those names tell of, and
@@ -135,12 +138,14 @@ func (p *Pool) read(ctx context.Context, pages []number, names []name) error {
 
 // readAll is read for everything.
 func (p *Pool) readAll(ctx context.Context, names []name) error {
-	return p.readWith(nil, func([]number, instant) (map[number]storedPage, error) {
+	err := p.readWith(nil, func([]number, instant) (map[number]storedPage, error) {
 		if err := p.look(ctx, names); err != nil {
 			return nil, err
 		}
 		return p.snapshot(ctx)
 	})
+	p.j.news = p.j.news && err != nil
+	return err
 }
 
 // readWith calls from, which reads the store, without the lock, and puts what
@@ -245,6 +250,9 @@ func (p *Pool) merge(got map[number]storedPage) {
 	for _, page := range pages {
 		s := got[page]
 		p.add(&s)
+	}
+	if p.applyMarks() {
+		p.j.news = true
 	}
 }
 

@@ -170,6 +170,13 @@ func (m *slowModel) turn(ctx context.Context, r *rand.Rand, p, other *lease.Pool
 			m.Errorf("LEASE-S-5: sweep: %v", err)
 		}
 	}
+	if part := scope.MustSet("239.255.1.60-239.255.1.64"); r.IntN(8) == 0 {
+		for _, do := range []func(context.Context, scope.ID, scope.Set) error{p.Retire, other.Reinstate} {
+			if err := do(ctx, scope.IPv4Local().ID(), part); err != nil && !errors.Is(err, errSlow) && !errors.Is(err, lease.ErrConflict) {
+				m.Errorf("LEASE-S-4: retire: %v", err)
+			}
+		}
+	}
 	req := lease.Request{Family: lease.IPv4, Count: lease.Count{Min: 1, Max: 1 + r.IntN(8)}, Key: fmt.Sprint(r.IntN(3))}
 	l, err := p.Allocate(ctx, req)
 	switch {
@@ -229,6 +236,7 @@ func (m *slowModel) moved(ctx context.Context, p *lease.Pool, l lease.Lease, end
 	changed, err := p.ChangeLifetime(ctx, l, lease.At(end))
 	switch {
 	case errors.Is(err, errSlow), errors.Is(err, lease.ErrConflict):
+	case errors.Is(err, lease.ErrUnchanged): // it is retired
 	case err != nil:
 		m.Errorf("LEASE-S-9: change: %v", err)
 	case !changed.End.Equal(end):

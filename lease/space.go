@@ -17,6 +17,7 @@ type source struct {
 	rested  []span       // more of them, those that became free last, oldest first
 	until   instant      // when the addresses are ours no more
 	closed  bool         // no new lease and no later end here
+	retired bool         // the same, as the store says
 	reserve func(Principal) bool
 }
 
@@ -38,9 +39,12 @@ func (t *table) newSource(set scope.Set, until time.Time, reserve func(Principal
 	return s
 }
 
+// shut reports whether nothing is granted or prolonged in the source.
+func (src *source) shut() bool { return src.closed || src.retired }
+
 // serves reports whether who can have a lease until t at least in the source.
 func (src *source) serves(who Principal, t instant) bool {
-	return !src.closed && src.until >= t && (src.reserve == nil || src.reserve(who))
+	return !src.shut() && src.until >= t && (src.reserve == nil || src.reserve(who))
 }
 
 // shared calls yield for the parts of s that lie in the source, ascending,

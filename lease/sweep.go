@@ -57,8 +57,8 @@ func (p *Pool) Sweep(ctx context.Context) (int, error) {
 func isOver(e Entry, since instant) bool {
 	over := true
 	if e.Key[:2] == pagePrefix {
-		latest, err := decodePage(e.Value, func(r *storedRecord) { over = over && r.gone <= since })
-		return over && latest <= since && err == nil
+		latest, marks, err := decodePage(e.Value, func(r *storedRecord) { over = over && r.gone <= since })
+		return over && latest <= since && len(marks) == 0 && err == nil
 	}
 	_, grants, err := decodeGrants(e.Value)
 	return err == nil && !slices.ContainsFunc(grants, func(g grant) bool { return g.gone > since })

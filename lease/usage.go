@@ -36,7 +36,7 @@ func (p *Pool) Usage(ctx context.Context, id scope.ID, at time.Time) ([]Usage, e
 	var list []Usage
 	if z != nil {
 		for _, src := range z.sources {
-			u := Usage{Scope: id, Addrs: src.addrs, Closed: src.closed, Size: src.addrs.Size()}
+			u := Usage{Scope: id, Addrs: src.addrs, Closed: src.shut(), Size: src.addrs.Size()}
 			if src.until != never {
 				u.ValidUntil = src.until.time()
 			}
