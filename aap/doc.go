@@ -27,20 +27,20 @@
 //
 //   - [Message] is the codec: Decode and AppendBinary, and Localize, which puts
 //     the times of a message on the receiver's clock.
-//   - Lists of [TimedRange] say which addresses something holds for, and until
-//     when: [Normalize], live, cut, without and pack work on them.
+//   - [MAAS] is an allocation server as a machine, and [Coordinator] a prefix
+//     coordinator. They neither open a socket nor read a clock; their examples show
+//     how to drive them.
 //   - The rules are plain functions: [Collide] and [Resolve] say who gives way to
-//     whom, echoes and run tell a defence from a rival, defence times the
-//     defence of allocations, [Candidates] choose addresses, [Invalidated] and
-//     consistent compare spaces, reportsOn, [MergeRequests] and unmet make up a
-//     report, and the methods of [Timing] are the schedules.
-//   - [Coordinator] is a prefix coordinator as a machine. It neither opens a socket
-//     nor reads a clock; its example shows how to drive it.
+//     whom, [Candidates] choose addresses, [Invalidated] tells what a space takes
+//     back, [MergeRequests] makes a report fit, [Message.Localize] corrects skew,
+//     and the methods of [Timing] are the schedules.
+//   - Lists of [TimedRange] say which addresses something holds for, and until
+//     when; [Normalize] and [Addrs] work on them.
 //
 // # Trust
 //
 // AAP authenticates nothing itself; section 6 recommends IPsec with a shared key.
-// without that, anybody who can send to the group can announce a false or empty
+// Without that, anybody who can send to the group can announce a false or empty
 // space, answer every claim with an AIU so that no allocation succeeds, or make a
 // coordinator grow or shrink by false reports. With it, any holder of the key can
 // still speak for any other. Nothing protects against replay: as times are

@@ -133,6 +133,21 @@ func (t *intervals[V]) at(a netip.Addr) (piece[V], bool) {
 	return piece[V]{}, false
 }
 
+// touched returns the values of the entries that hold addresses of a set, each
+// once, in the order of their first address, and which addresses those are.
+func (t *intervals[V]) touched(s scope.Set) (values []V, addrs map[V]scope.Set) {
+	addrs = map[V]scope.Set{}
+	for r := range s.Ranges() {
+		for p := range t.in(r) {
+			if _, ok := addrs[p.v]; !ok {
+				values = append(values, p.v)
+			}
+			addrs[p.v] = union(addrs[p.v], setOfRange(p.r))
+		}
+	}
+	return values, addrs
+}
+
 // gaps yields the parts of r that are not in the map, ascending.
 func (t *intervals[V]) gaps(r scope.Range) iter.Seq[scope.Range] {
 	return func(yield func(scope.Range) bool) {

@@ -100,7 +100,7 @@ func (s *server) collect() {
 			stage = max(stage, 1)
 			var m aap.Message
 			if err := m.UnmarshalBinary(x.Packet); err != nil || x.Group != s.cfg.Group {
-				s.t.Fatalf("sent %x to %v: %v", x.Packet, x.Group, err)
+				s.t.Fatalf("AAP-2-1: sent %x to %v: %v", x.Packet, x.Group, err)
 			}
 			s.sent = append(s.sent, m)
 		default:

@@ -33,7 +33,7 @@ func TestSpace(t *testing.T) {
 		now int64
 		new bool
 	}{
-		{"AAP-3.2.10.1-7 newer", asaOf(230, wide, other), 230, true},
+		{"AAP-3.2.10.1-7, AAP-3.2.10.1-8 newer", asaOf(230, wide, other), 230, true},
 		{"AAP-3.2.10.1-6 older", asaOf(190, wide, other), 201, true}, // 190 on the clock of a sender 11 s behind
 		{"AAP-D-36 the same", asaOf(200, wide), 201, false},
 		{"AAP-3.2.10.1-6 expires earlier", func() aap.Message {
@@ -281,7 +281,9 @@ func TestLack(t *testing.T) {
 	small := newServer(t, 1, func(cfg *aap.MAASConfig) { cfg.Exclude = scope.MustSet("239.255.0.0/16") })
 	small.allocate(aap.Want{Token: 1, Count: 1, End: at(9000)})
 	small.after(30)
-	small.says("")
+	if len(small.sent) > 0 {
+		t.Errorf("AAP-3.2.9-2: sent %s", small.take())
+	}
 	if news := small.told(); len(news) != 1 {
 		t.Errorf("AAP-3.2.9-3: told %v", news)
 	}

@@ -35,6 +35,14 @@ type preallocation struct {
 	repeat, settle timer
 }
 
+// stake returns how we hold it.
+func (x *preallocation) stake() Stake {
+	if x.pending {
+		return Pending
+	}
+	return Settled
+}
+
 // granted counts what the scope uses in an hour (section 2.2).
 func (p *pool) granted(now time.Time, n scope.Uint128) {
 	p.turn(now)

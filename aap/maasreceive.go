@@ -67,43 +67,29 @@ func (m *MAAS) hearPreallocation(now time.Time, k request, ranges []TimedRange) 
 
 // collide gives up what another server names (see [Collide]).
 func (m *MAAS) collide(now time.Time, heard Type, addrs scope.Set) {
-	claims, sets := map[*claim]scope.Set{}, map[*preallocation]bool{}
-	var order []*claim
-	var setOrder []*preallocation
-	for r := range addrs.Ranges() {
-		if Collide(Claimed, heard) == GiveUp {
-			for p := range m.claimed.in(r) {
-				if _, ok := claims[p.v]; !ok {
-					order = append(order, p.v)
-				}
-				claims[p.v] = union(claims[p.v], setOfRange(p.r))
-			}
-		}
-		for p := range m.pool.mine.in(r) {
-			if !sets[p.v] {
-				sets[p.v] = true
-				setOrder = append(setOrder, p.v)
+	if Collide(Claimed, heard) == GiveUp {
+		claims, lost := m.claimed.touched(addrs)
+		for _, c := range claims {
+			if m.jobs[c.job.want.Token] == c.job { // not if another part of the job has ended it
+				m.loseClaim(now, c, common(lost[c], c.addrs))
 			}
 		}
 	}
-	for _, c := range order {
-		if m.jobs[c.job.want.Token] == c.job { // not if another part of the job has ended it
-			m.loseClaim(now, c, common(claims[c], c.addrs))
+	sets, _ := m.pool.mine.touched(addrs)
+	for _, x := range sets {
+		if Collide(x.stake(), heard) == Abandon {
+			m.losePreallocation(now, x, scope.Set{})
 		}
-	}
-	for _, x := range setOrder {
-		m.losePreallocation(now, x, scope.Set{})
 	}
 }
 
 // endRuns: a question about an address explains more defences of it.
 func (m *MAAS) endRuns(addrs scope.Set) {
-	for r := range addrs.Ranges() {
-		for p := range m.held.in(r) {
-			p.v.runs = nil
-		}
-		for p := range m.deleted.in(r) {
-			p.v.runs = nil
+	for _, t := range [...]*intervals[*holding]{&m.held, &m.deleted} {
+		for r := range addrs.Ranges() {
+			for p := range t.in(r) {
+				p.v.runs = nil
+			}
 		}
 	}
 }

@@ -43,6 +43,9 @@ var (
 // passed.
 func (m *MAAS) hear(now time.Time, r scope.Range, end time.Time) {
 	alive := end.After(now)
+	if p, ok := m.heard.at(r.First()); alive && ok && p.v == end && p.r.Covers(r) {
+		return // nothing new
+	}
 	if m.heard.len()+2 > m.cfg.MaxHeard && m.growth(r, alive) > m.cfg.MaxHeard-m.heard.len() {
 		m.stats.Overflows++
 		return

@@ -52,7 +52,7 @@ const snapshotRanges = 1800
 
 // Snapshot returns what to store. It takes time in proportion to the record.
 func (m *MAAS) Snapshot() Snapshot {
-	s := Snapshot{snapshotVersion}
+	s := append(make(Snapshot, 0, 1<<10+12*m.heard.len()+60*len(m.own)), snapshotVersion)
 	add := func(e entry, typ Type, ranges []TimedRange) {
 		for part := range slices.Chunk(ranges, snapshotRanges) {
 			e.msg.Type, e.msg.Ranges = typ, part
@@ -70,7 +70,7 @@ func (m *MAAS) Snapshot() Snapshot {
 			add(entry{kind: deletedEntry, token: p.v.token, ends: p.v.announced}, AIU, timed(p.v.addrs, p.v.end))
 		}
 	}
-	var heard []TimedRange
+	heard := make([]TimedRange, 0, m.heard.len())
 	for p := range m.heard.all() {
 		heard = append(heard, TimedRange{p.r, p.v})
 	}
@@ -102,10 +102,7 @@ func (m *MAAS) appendEntry(s Snapshot, e entry) Snapshot {
 		e.msg.CurrentTime = time.Unix(0, 0).UTC()
 	}
 	e.msg.Family = m.family()
-	msg, err := e.msg.MarshalBinary()
-	if err != nil {
-		return s // an end after 2106
-	}
+	start := len(s)
 	from, _ := e.from.MarshalBinary()
 	s = append(s, byte(e.kind), byte(len(from)))
 	s = append(s, from...)
@@ -119,8 +116,14 @@ func (m *MAAS) appendEntry(s Snapshot, e entry) Snapshot {
 	for _, end := range e.ends {
 		s = binary.BigEndian.AppendUint64(s, uint64(end.Unix()))
 	}
-	s = binary.BigEndian.AppendUint32(s, uint32(len(msg)))
-	return append(s, msg...)
+	s = append(s, 0, 0, 0, 0)
+	length := len(s)
+	whole, err := e.msg.AppendBinary(s)
+	if err != nil {
+		return s[:start] // an end after 2106
+	}
+	binary.BigEndian.PutUint32(whole[length-4:], uint32(len(whole)-length))
+	return whole
 }
 
 // restore takes back what was stored. What has ended meanwhile is forgotten by

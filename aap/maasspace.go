@@ -55,44 +55,27 @@ func (m *MAAS) setSpace(now time.Time, from netip.AddrPort, s spaceState) {
 // loseSpace gives up claims and preallocations that the space no longer covers,
 // and tells of allocations.
 func (m *MAAS) loseSpace(now time.Time, withdrawn []TimedRange) {
-	tolerance := m.cfg.Timing.Tolerance
-	lost := map[*claim]bool{}
-	var claims []*claim
-	sets := map[*preallocation]bool{}
-	var pool []*preallocation
-	holdings := map[*holding]bool{}
-	var held []*holding
-	for _, w := range withdrawn {
-		for p := range m.claimed.in(w.Range) {
-			if !lost[p.v] {
-				lost[p.v] = true
-				claims = append(claims, p.v)
-			}
-		}
-		for p := range m.pool.mine.in(w.Range) {
-			if !sets[p.v] {
-				sets[p.v] = true
-				pool = append(pool, p.v)
-			}
-		}
-		for p := range m.held.in(w.Range) {
-			if !holdings[p.v] {
-				holdings[p.v] = true
-				held = append(held, p.v)
-			}
-		}
+	gone, heard := Addrs(withdrawn), Message{Type: ASA, Ranges: m.space.Ranges}
+	resolve := func(mine Stake, addrs scope.Set, end time.Time) Resolution {
+		return Resolve(mine, timed(addrs, end), &heard, now, m.cfg.Timing.Tolerance)
 	}
+	claims, _ := m.claimed.touched(gone)
+	sets, _ := m.pool.mine.touched(gone)
+	holdings, _ := m.held.touched(gone)
 	for _, c := range claims {
-		if gone := uncovered(timed(c.addrs, c.job.want.End), m.space.Ranges, tolerance); !gone.IsEmpty() && m.jobs[c.job.want.Token] == c.job {
-			m.loseClaim(now, c, gone)
+		if m.jobs[c.job.want.Token] != c.job { // another part of the job has ended it
+			continue
+		}
+		if r := resolve(Claimed, c.addrs, c.job.want.End); r.Outcome == GiveUp {
+			m.loseClaim(now, c, r.Lost)
 		}
 	}
-	for _, x := range pool {
-		if gone := uncovered(timed(x.addrs, x.end), m.space.Ranges, tolerance); !gone.IsEmpty() {
-			m.losePreallocation(now, x, minus(x.addrs, gone))
+	for _, x := range sets {
+		if r := resolve(x.stake(), x.addrs, x.end); r.Outcome != Untouched {
+			m.losePreallocation(now, x, Addrs(r.Kept))
 		}
 	}
-	for _, h := range held {
+	for _, h := range holdings {
 		for _, t := range m.curtailed(h) {
 			m.emit(Lost{Token: h.token, Addrs: setOfRange(t.Range), Until: later(t.End, now)})
 		}
