@@ -3,16 +3,19 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mcastalloc/malloc/lease"
+	"github.com/mcastalloc/malloc/lease/boltstore"
 	"github.com/mcastalloc/malloc/scope"
 )
 
@@ -49,7 +52,7 @@ func TestFile(t *testing.T) {
 		if text, err = os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}
-		if two := (result{t: t, out: string(text)}).lease(); two.End.Sub(two.Start) < 2*time.Hour || !l.End.After(two.End) {
+		if two := (result{t: t, out: string(text)}).lease(); two.End.Sub(two.Start) < 2*time.Hour || two.End.Sub(two.Start) > 3*time.Hour || !l.End.After(two.End) {
 			t.Errorf("renewed for 2h as %v, then for the longest time as %v", two, l)
 		}
 		p.run(t, "release", file).want(0)
@@ -152,6 +155,64 @@ func TestAtOnce(t *testing.T) {
 	}
 	if len(seen) != 20*processes {
 		t.Errorf("%d addresses, want %d", len(seen), 20*processes)
+	}
+}
+
+// What somebody else has open is waited for, and not for ever.
+func TestInUse(t *testing.T) {
+	t.Parallel()
+	p := newStore(t)
+	s, err := boltstore.Open(p.flags[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "scopes", "-timeout", "100ms").want(5, "somebody else has "+p.flags[1])
+	time.AfterFunc(1500*time.Millisecond, func() { s.Close() })
+	p.run(t, "scopes").want(0)
+}
+
+// A lease that cannot be saved is given back.
+func TestNotSaved(t *testing.T) {
+	p := newServer(t)
+	p.run(t, "get", "-save", filepath.Join(t.TempDir(), "no", "such", "folder")).want(1)
+	for h := range p.pool.Held(t.Context(), lease.Filter{}) {
+		t.Errorf("%v was not given back", h)
+	}
+}
+
+// putOff is an allocator that puts each request off once, if that is wanted.
+type putOff struct {
+	*lease.Pool
+	asked sync.Map // by identifier
+}
+
+func (p *putOff) Allocate(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	if _, again := p.asked.LoadOrStore(req.ID, true); req.Retry && !again {
+		at := time.Now().Add(time.Second)
+		return lease.Lease{}, &lease.TryLaterError{At: at, Pending: lease.Pending{Request: req, At: at}}
+	}
+	return p.Pool.Allocate(ctx, req)
+}
+
+// Who says -wait gets addresses later, if not now.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	a := &putOff{Pool: newSingle(t).pool}
+	p := serve(t, a, a.Pool)
+	p.run(t, "get", "-wait").want(0, single)
+	p.run(t, "get").want(3, "-wait")
+}
+
+func TestIPv6(t *testing.T) {
+	p := place{flags: newStore(t).flags[:2]} // its pools are the default ones
+	p.run(t, "scopes", "-6").want(0, "ff03::/16")
+	for _, args := range [][]string{{"-6"}, {"-scope", "ff03::"}, {"-addrs", "ff13::8000:1"}} {
+		if a := p.run(t, "get", args...).want(0).addrs(); len(a) != 1 || !a[0].Is6() {
+			t.Errorf("%q: %v, want an IPv6 address", args, a)
+		}
+	}
+	if n := len(p.run(t, "get", "-addrs", "239.255.1.1-239.255.1.4").want(0).addrs()); n != 4 {
+		t.Errorf("%d addresses, want the four that were named", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,7 +18,6 @@ import (
 	"testing"
 
 	"github.com/mcastalloc/malloc/lease"
-	"github.com/mcastalloc/malloc/scope"
 )
 
 // kept is a run of keep and of the command in it.
@@ -167,6 +167,7 @@ func (c *changes) Change(ctx context.Context, l lease.Lease, to lease.Terms) (le
 
 // It renews while the command runs.
 func TestKeepRenews(t *testing.T) {
+	t.Parallel()
 	pool := newServer(t).pool
 	c := &changes{Pool: pool, renewed: make(chan lease.Lease, 100)}
 	k := startKeep(t, serve(t, c, pool), "wait", "-for", "2s")
@@ -182,6 +183,7 @@ func TestKeepRenews(t *testing.T) {
 // When an address cannot be renewed, the command is started with another one
 // while the first still runs.
 func TestKeepMoves(t *testing.T) {
+	t.Parallel()
 	pool := newServer(t).pool
 	c := &changes{Pool: pool, refuse: true}
 	k := startKeep(t, serve(t, c, pool), "wait", "-for", "3s")
@@ -196,11 +198,37 @@ func TestKeepMoves(t *testing.T) {
 // When there is no other one, the command is told to end, and killed if it
 // does not.
 func TestKeepLoses(t *testing.T) {
-	pool, err := lease.NewPool(lease.Config{Sources: []lease.Source{{Scope: studio(t), Addrs: scope.MustSet("239.192.4.9")}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	pool := newSingle(t).pool
 	c := &changes{Pool: pool, refuse: true}
 	k := startKeep(t, serve(t, c, pool), "stubborn", "-for", "2s", "-grace", "50ms")
 	k.wait(125)
+}
+
+// A signal that comes while there is no command yet ends all.
+func TestKeepEndedEarly(t *testing.T) {
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // a server that never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	cmd := tool(t, "keep", "-server", silent.LocalAddr().String(), "--", os.Args[0], "be", "wait")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := silent.ReadFrom(make([]byte, 1500)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != statusSignal+int(syscall.SIGTERM) {
+		t.Errorf("status %d, want 128 and the signal's number", got)
+	}
+}
+
+// Without -wait it does not wait for an address either.
+func TestKeepDoesNotWait(t *testing.T) {
+	p := newSingle(t)
+	p.run(t, "get", "-for", "1m").want(0)
+	p.run(t, "keep", "--", os.Args[0], "be", "wait").want(125, "no addresses")
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/mcastalloc/malloc/lease"
+	"github.com/mcastalloc/malloc/madcap"
 	"github.com/mcastalloc/malloc/madcap/madcapnet"
 	"github.com/mcastalloc/malloc/scope"
 )
@@ -151,6 +152,21 @@ func newServer(t *testing.T) place {
 	return serve(t, pool, pool)
 }
 
+// single is the only address of some servers.
+const single = "239.192.4.9"
+
+// newSingle starts a server of one address, which needs no rest.
+func newSingle(t *testing.T) place {
+	t.Helper()
+	pool, err := lease.NewPool(lease.Config{
+		Sources: []lease.Source{{Scope: studio(t), Addrs: scope.MustSet(single)}}, Guard: lease.NoGuard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, pool, pool)
+}
+
 func studio(t *testing.T) scope.Scope {
 	t.Helper()
 	s, err := scope.ParseScope(`239.192.4.0-239.192.5.255 ttl 31 default-name en "Studio"`)
@@ -163,7 +179,9 @@ func studio(t *testing.T) scope.Scope {
 // serve starts a server over an allocator.
 func serve(t *testing.T, a lease.Allocator, pool *lease.Pool) place {
 	t.Helper()
-	s, err := madcapnet.NewServer(t.Context(), madcapnet.ServerConfig{Allocator: a, Port: -1})
+	s, err := madcapnet.NewServer(t.Context(), madcapnet.ServerConfig{
+		Allocator: a, Port: -1, Protocol: madcap.ServerConfig{Features: []madcap.Feature{madcap.RetryAfter}},
+	})
 	if err != nil {
 		t.Skip(err)
 	}
