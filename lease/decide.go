@@ -23,6 +23,8 @@ type query struct {
 	least  int           // and acceptable
 	only   []span        // the only addresses that will do; nil: any
 	prefer []span        // addresses to take if possible
+	pair   *pair         // as many addresses of each range; nil: no pair is asked for
+	name   string        // what leads to some addresses, see choices; empty: nothing does
 	self   *record       // a record that does not bind this request: its own
 	rest   time.Duration // the lease will have
 	rnd    *rand.Rand
@@ -55,7 +57,7 @@ const (
 // same afterwards. c is overwritten, its memory reused.
 //
 // It prefers the earliest start, then the largest count, then the latest end.
-// Which addresses: q.prefer, then any nobody has claimed for any time,
+// Which addresses: q.prefer, then those the name leads to, then any nobody has claimed for any time,
 // uniformly at random (in one run as far as possible if there are several),
 // then those that are free for long enough, the longest first.
 func (t *table) decide(q *query, c *choice) error {
@@ -85,15 +87,7 @@ func (q *query) preferred() []span {
 	if q.only == nil {
 		return q.prefer
 	}
-	var both []span
-	for _, a := range q.prefer {
-		for _, b := range q.only {
-			if a.overlaps(b) {
-				both = append(both, a.clip(b))
-			}
-		}
-	}
-	return both
+	return common(q.prefer, q.only)
 }
 
 // search is one run of decide.
@@ -110,15 +104,7 @@ func (s *search) at(start instant) bool {
 	lo, hi := s.q.wish.ends(start)
 	s.c.picks, s.c.start, s.c.fresh = s.c.picks[:0], start, true
 	s.left = s.q.most
-	s.runs(s.q.preferred(), start, lo)
-	if s.q.only != nil {
-		s.runs(s.q.only, start, lo)
-	} else if s.left > 0 {
-		s.unclaimed(lo, hi)
-		if s.left > 0 {
-			s.gaps(start, lo)
-		}
-	}
+	s.take(start, lo, hi)
 	if s.q.most-s.left < s.q.least {
 		return false
 	}
@@ -130,12 +116,32 @@ func (s *search) at(start instant) bool {
 	return true
 }
 
+// take picks addresses that are free from start until lo at least, from one
+// kind after the other until there are enough.
+func (s *search) take(start, lo, hi instant) {
+	if s.q.pair != nil {
+		s.pairs(start, lo, hi)
+		return
+	}
+	s.runs(s.q.preferred(), start, lo)
+	s.named(start, lo)
+	if s.q.only != nil {
+		s.runs(s.q.only, start, lo)
+	} else if s.left > 0 {
+		s.unclaimed(lo, hi)
+		if s.left > 0 {
+			s.gaps(start, lo)
+		}
+	}
+}
+
 // free calls yield for the parts of run that are in an open source and free
 // from start until at least lo and its rest: with the latest end they can be
-// had until.
-func (s *search) free(run span, start, lo instant, yield func(pick)) {
+// had until. It stops when yield returns false.
+func (s *search) free(run span, start, lo instant, yield func(pick) bool) {
+	more := true
 	for _, src := range s.q.zone.sources {
-		if !src.serves(s.q.who, lo) {
+		if !more || !src.serves(s.q.who, lo) {
 			continue
 		}
 		src.shared(run, func(run span) bool {
@@ -145,9 +151,9 @@ func (s *search) free(run span, start, lo instant, yield func(pick)) {
 					until = until.add(-s.q.rest)
 				}
 				if until >= lo {
-					yield(pick{sub, min(until, src.until), fresh})
+					more = yield(pick{sub, min(until, src.until), fresh})
 				}
-				return s.work > 0
+				return more && s.work > 0
 			})
 		})
 	}
@@ -205,23 +211,30 @@ func (s *search) runs(runs []span, start, lo instant) {
 	had := len(s.c.picks)
 	budget := cellsMost
 	for _, run := range runs {
-		s.free(run, start, lo, func(p pick) {
-			if budget--; budget >= 0 {
-				s.c.picks = append(s.c.picks, p)
-			}
+		s.free(run, start, lo, func(p pick) bool {
+			budget--
+			s.c.picks = append(s.c.picks, p)
+			return budget > 0
 		})
+		if budget == 0 {
+			break
+		}
 	}
 	s.choose(had)
 }
 
 // choose keeps of the picks from position had on the best, as many addresses
 // as are still needed. A cell may have been found more than once, and in one
-// lease as among several no two addresses may occupy the same place.
+// lease as among several no two addresses may occupy the same place. Of those
+// that are equally good one at random comes first, then what follows it.
 func (s *search) choose(had int) {
 	found := s.c.picks[had:]
-	slices.SortFunc(found, func(a, b pick) int {
-		return cmp.Or(cmp.Compare(b.until, a.until), a.first.Cmp(b.first))
-	})
+	if len(found) > 1 {
+		from := found[s.q.rnd.IntN(len(found))].first
+		slices.SortFunc(found, func(a, b pick) int {
+			return cmp.Or(cmp.Compare(b.until, a.until), a.first.Sub(from).Cmp(b.first.Sub(from)))
+		})
+	}
 	found = slices.CompactFunc(found, func(a, b pick) bool { return a.span == b.span })
 	if had > 0 || s.t.link {
 		found = slices.Clone(found) // the parts left of one may be several
@@ -266,11 +279,14 @@ func (s *search) gaps(start, lo instant) {
 	had, budget := len(s.c.picks), cellsMost
 	add := func(r *record) bool {
 		for run := range r.spans {
-			s.free(run, start, lo, func(p pick) {
-				if budget--; budget >= 0 {
-					s.c.picks = append(s.c.picks, p)
-				}
+			s.free(run, start, lo, func(p pick) bool {
+				budget--
+				s.c.picks = append(s.c.picks, p)
+				return budget > 0
 			})
+			if budget == 0 {
+				break
+			}
 		}
 		return budget > 0 && s.work > 0
 	}

@@ -4,6 +4,7 @@ package lease
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"net/netip"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -62,6 +63,22 @@ func (s span) head(n int) span {
 
 func (s span) overlaps(t span) bool { return !s.last.Less(t.first) && !t.last.Less(s.first) }
 
+// up and down return the addresses n above s, and n below it.
+func (s span) up(n number) span   { return span{s.first.Add(n), s.last.Add(n)} }
+func (s span) down(n number) span { return span{s.first.Sub(n), s.last.Sub(n)} }
+
+// common returns what some runs have in common with others.
+func common(runs, others []span) (both []span) {
+	for _, a := range runs {
+		for _, b := range others {
+			if a.overlaps(b) {
+				both = append(both, a.clip(b))
+			}
+		}
+	}
+	return both
+}
+
 // clip returns the part of s inside t, which must overlap it.
 func (s span) clip(t span) span {
 	if s.first.Less(t.first) {
@@ -71,4 +88,36 @@ func (s span) clip(t span) span {
 		s.last = t.last
 	}
 	return s
+}
+
+// nth returns the address at position n, modulo their number, of some runs of
+// addresses, and the run it is in. There must be one.
+func nth(runs []span, n number) (i int, a number) {
+	var total number
+	for _, run := range runs {
+		total = total.Add(run.last.Sub(run.first)).Add(one)
+	}
+	if total.Hi == 0 && n.Hi == 0 {
+		n.Lo %= total.Lo
+	}
+	for i, run := range runs {
+		most := run.last.Sub(run.first)
+		if !most.Less(n) {
+			return i, run.first.Add(n)
+		}
+		n = n.Sub(most).Sub(one)
+	}
+	return 0, runs[0].first
+}
+
+// rotated returns some runs from a random address of theirs on, and then those
+// up to it.
+func rotated(runs []span, rnd *rand.Rand) []span {
+	i, a := nth(runs, number{Lo: rnd.Uint64()})
+	list := append([]span{{a, runs[i].last}}, runs[i+1:]...)
+	list = append(list, runs[:i]...)
+	if runs[i].first.Less(a) {
+		list = append(list, span{runs[i].first, a.Sub(one)})
+	}
+	return list
 }

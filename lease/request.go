@@ -69,6 +69,21 @@ type Request struct {
 	Lifetime Span
 	// Addrs, if not empty, holds the only addresses that will do.
 	Addrs scope.Set
+	// Pair, if not zero, asks for addresses from each of two disjoint ranges in
+	// the scope, for streams that are sent twice. Count is then what either
+	// range gives, the same number from both, and the lease holds all of them.
+	// Where possible an address and its partner have the same low bits, as
+	// many as it takes to tell the addresses of the longer range apart. With
+	// Addrs only these will do. MADCAP cannot say it: a client of it answers
+	// [ErrUnsupported].
+	Pair [2]scope.Range
+	// Name, if not empty, leads to a first choice of address and a few next
+	// ones, so that the same name tends to get the same address wherever the
+	// same ones are to be had: in this pool, in another one that does not know
+	// of it, or after the lease has been forgotten. If all of these are taken
+	// the choice is random, as without a name. It is a wish and no more:
+	// allocators that have no choice themselves pass it over.
+	Name string
 	// Key is the caller's name for this request. The same key from the same
 	// principal is the same request, however often it is sent: it is answered
 	// with the same lease as long as that is live, and preferably with the

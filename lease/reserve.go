@@ -107,6 +107,12 @@ func (p *Pool) check(req *Request, q *query) error {
 			q.only = append(q.only, spanOf(r))
 		}
 	}
+	if req.Pair != [2]scope.Range{} {
+		if q.pair, err = z.pair(q.op, req.Pair, q.only); err != nil {
+			return err
+		}
+		q.only = slices.Concat(q.pair.in[0], q.pair.in[1])
+	}
 	least, most := req.Count.Min, req.Count.Max
 	if least == 0 {
 		least = 1
@@ -117,7 +123,10 @@ func (p *Pool) check(req *Request, q *query) error {
 	if least < 0 || most < least || least > MaxCount {
 		return bad(ParamCount, req.Count.String(), "1 to 65535 addresses, the minimum not above the maximum", ErrCount)
 	}
-	q.zone, q.least, q.most = z, least, min(most, p.cfg.MaxAddrs)
+	if q.pair != nil { // of each range
+		least, most = 2*least, 2*min(most, MaxCount)
+	}
+	q.zone, q.name, q.least, q.most = z, req.Name, least, min(most, p.cfg.MaxAddrs)
 	if q.wish, err = resolve(q.op, q.now, req.Start, req.End, req.Lifetime, p.limits()); err != nil {
 		return err
 	}
@@ -207,39 +216,62 @@ func (p *Pool) decide(q *query) error {
 }
 
 // trim drops addresses from the choice until all pages it touches can be
-// written in one commit.
+// written in one commit. The addresses of a pair go together.
 func (p *Pool) trim(q *query) error {
 	budget := p.j.most - 3 // names
 	if q.self != nil {
 		budget -= len(p.t.pagesOf(q.self))
 	}
-	pages := map[number]bool{}
+	fits := commit{pages: map[number]bool{}, most: budget}
 	picks, count := p.choice.picks, 0
 	kept := picks[:0]
-	for _, k := range picks {
-		places := p.t.fold(k.span)
-		for at := places.first; ; {
-			page := pageSpan(pageOf(at))
-			if !pages[page.first] {
-				if len(pages) >= budget {
-					k.last = k.first.Add(at.Sub(places.first)).Sub(one)
-					break
-				}
-				pages[page.first] = true
-			}
-			if !page.last.Less(places.last) {
-				break
-			}
-			at = page.last.Add(one)
+	for len(picks) > 0 {
+		together := picks[:1]
+		if q.pair != nil {
+			together = picks[:2]
 		}
-		if !k.last.Less(k.first) {
-			kept = append(kept, k)
-			count += k.size()
+		n := together[0].size()
+		for _, k := range together {
+			n = min(n, fits.head(p.t.fold(k.span)))
 		}
+		if n > 0 {
+			for _, k := range together {
+				k.span = k.head(n)
+				kept = append(kept, k)
+				count += n
+			}
+		}
+		picks = picks[len(together):]
 	}
 	p.choice.picks = kept
 	if count < q.least {
 		return &Error{Op: q.op, Param: ParamCount, Want: "fewer addresses, or in fewer places", Err: ErrNone}
 	}
 	return nil
+}
+
+// commit is the pages that can be written at once.
+type commit struct {
+	pages map[number]bool
+	most  int
+}
+
+// head adds the pages of s, first to last, and returns how many of its
+// addresses lie before the first page that is one too many.
+func (c *commit) head(s span) (n int) {
+	for at := s.first; ; {
+		page := pageSpan(pageOf(at))
+		if !c.pages[page.first] {
+			if len(c.pages) >= c.most {
+				return n
+			}
+			c.pages[page.first] = true
+		}
+		part := page.clip(s)
+		n += part.size()
+		if part.last == s.last {
+			return n
+		}
+		at = page.last.Add(one)
+	}
 }

@@ -356,6 +356,13 @@ func TestClientGrants(t *testing.T) {
 		wantErr(t, err, lease.ErrCount)
 		n.wantTranscript()
 	})
+	bubble(t, "LEASE-U-7", func(t *testing.T) { // cannot be said
+		n, c := known(t, granting, ClientConfig{})
+		pair := [2]scope.Range{scope.MustRange("239.255.1.0", "239.255.1.9"), scope.MustRange("239.255.2.0", "239.255.2.9")}
+		_, err := c.Allocate(t.Context(), lease.Request{Scope: localScope, Pair: pair})
+		wantErr(t, err, lease.ErrUnsupported)
+		n.wantTranscript()
+	})
 	bubble(t, "LEASE-W-12", func(t *testing.T) {
 		n, c := known(t, except(madcap.TypeRequest, refusing(madcap.NotCompleted(madcap.NoOption)), granting), ClientConfig{})
 		_, err := c.Allocate(t.Context(), lease.Request{Scope: localScope})

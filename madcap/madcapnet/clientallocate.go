@@ -18,6 +18,8 @@ import (
 // REQUEST to a known server. A request that names no scope gets the first one
 // the servers list, which is the smallest.
 //
+// A pair of ranges is lease.ErrUnsupported, and a Name is passed over.
+//
 // The Key decides the Lease Identifier. While this client runs, a repeated
 // request gets the lease it has; after a restart with the same Secret a server
 // that is asked by unicast gives it back, too.
@@ -25,6 +27,9 @@ func (c *Client) Allocate(ctx context.Context, req lease.Request) (lease.Lease, 
 	const op = "allocate"
 	if err := ctx.Err(); err != nil {
 		return lease.Lease{}, err
+	}
+	if req.Pair != [2]scope.Range{} {
+		return lease.Lease{}, &lease.Error{Op: op, Param: lease.ParamAddrs, Want: "no pair of ranges, which MADCAP cannot say", Err: lease.ErrUnsupported}
 	}
 	if err := c.scopeFor(ctx, &req); err != nil {
 		return lease.Lease{}, err
