@@ -154,7 +154,7 @@ func TestShortPartitions(t *testing.T) {
 // number of seeds.
 func TestLongPartitions(t *testing.T) {
 	var total masc.NodeStats
-	for seed := range seeds(t, 3) {
+	for seed := range seeds(t, 6) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			w := newInternet(uint64(seed), func(c *masc.SpeakerConfig) {
 				c.Node.Spaces[0].Prefix = masc.MustPrefix("228.0.0.0/20")

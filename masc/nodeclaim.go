@@ -29,6 +29,14 @@ func (n *Node) schedule(sp *space, l level, p Plan, renews bool) bool {
 	if !ok || !n.canClaim(sp, l, src.Domain) {
 		return false
 	}
+	if !renews && p.Kind == PlanExpand { // what grows is prolonged by that
+		for _, q := range slices.Clone(n.pending) {
+			if q.sp == sp && q.level == l && q.renews && p.Prefix.Covers(q.prefix) {
+				n.drop(q)
+				n.again(q, n.cfg.ReclaimPeriod)
+			}
+		}
+	}
 	delay := time.Duration(1)
 	if d := int64(n.cfg.ClaimDelay); d > 2 {
 		delay = time.Duration(1 + n.cfg.Rand.Int64N(d-1))
@@ -157,8 +165,11 @@ func (n *Node) allocate(p *pending) {
 	for _, h := range n.holdings(p.sp, p.level) {
 		if h.Prefix.Covers(c.Prefix) && h.Timestamp <= c.Timestamp && (p.renews || !h.Deprecated) {
 			// A renewal keeps what the prefix defends itself with and only ends
-			// later (decision MASC-D-39). One that was to end is claimed anew.
-			got.Timestamp = min(got.Timestamp, h.Timestamp)
+			// later (decision MASC-D-39). One that was to end, or was given back
+			// in between, is claimed anew.
+			if gone, _ := n.excluded(p.level, h); !coveredBy(c.Prefix, gone) {
+				got.Timestamp = min(got.Timestamp, h.Timestamp)
+			}
 		}
 		older = append(older, h)
 	}
@@ -178,7 +189,7 @@ func (n *Node) allocate(p *pending) {
 		switch {
 		case h.Prefix != c.Prefix && c.Prefix.Covers(h.Prefix) && h.End.Unix() <= c.end():
 			n.absorb(p, h)
-		case p.kind == PlanReplace && !h.Deprecated && !h.Prefix.Overlaps(c.Prefix),
+		case p.kind == PlanReplace && !h.Deprecated && !h.Prefix.Overlaps(c.Prefix) && h.Prefix.Size() < c.Prefix.Size(),
 			h.Prefix != c.Prefix && h.Prefix.Covers(c.Prefix) && !h.Deprecated:
 			n.deprecate(p.sp, p.level, h)
 		}

@@ -289,7 +289,7 @@ func (n *Node) childPrefixes(sp *space, hints, block *float64) []Prefix {
 				}
 			case e.kind == PrefixInUse || e.waits():
 				if sp.Prefix.Covers(p) && !d.covers(e, n.sec) {
-					list = append(list, p)
+					list = d.remaining(list, e)
 				}
 			}
 		}

@@ -25,7 +25,7 @@ type PlanKind uint8
 const (
 	PlanNothing PlanKind = iota
 	PlanNew              // claim Prefix with a NEW_CLAIM
-	PlanReplace          // the same, and when it is allocated let all older prefixes end
+	PlanReplace          // the same, and when it is allocated let all smaller prefixes end
 	PlanExpand           // claim Prefix with a CLAIM_TO_EXPAND: it covers, equals or lies in a prefix the domain has
 	PlanHint             // tell the parent that a prefix of the length of Prefix is needed
 	PlanRelease          // give Prefix back before its end
@@ -112,12 +112,15 @@ func (v *View) taken() []Prefix {
 	return list
 }
 
-// pendingOn reports whether an own claim that meets p waits.
-func (v *View) pendingOn(p Prefix) bool {
+// adding returns the own claims that wait and, unlike those that only prolong
+// something, are for more than the domain has.
+func (v *View) adding() []Prefix {
+	var list []Prefix
 	for i := range v.Pending {
-		if v.Pending[i].Prefix.Overlaps(p) {
-			return true
+		p := v.Pending[i].Prefix
+		if !slices.ContainsFunc(v.Own, func(h Holding) bool { return !h.Deprecated && h.Prefix.Covers(p) }) {
+			list = append(list, p)
 		}
 	}
-	return false
+	return list
 }

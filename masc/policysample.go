@@ -39,9 +39,9 @@ func (s SamplePolicy) Grow(v *View) Plan {
 			own = append(own, h)
 		}
 	}
-	pending := 0.0
-	for i := range v.Pending {
-		pending += gain(v.Pending[i].Prefix, own)
+	pending, adding := 0.0, v.adding()
+	for _, p := range adding {
+		pending += gain(p, own)
 	}
 	want := v.Demand.Want
 	if want < have+pending || want == 0 {
@@ -59,13 +59,13 @@ func (s SamplePolicy) Grow(v *View) Plan {
 	parents, others := v.active(), v.Others()
 	for _, h := range own {
 		d, ok := Double(h.Prefix, parents, others)
-		if ok && !v.pendingOn(d) && want/(have+pending+h.Prefix.Size()) >= s.Low {
+		if ok && !meetsAny(d, adding) && want/(have+pending+h.Prefix.Size()) >= s.Low {
 			return Plan{Kind: PlanExpand, Prefix: d, Lifetime: v.Demand.Lifetime}
 		}
 	}
 	more := max(want-have-pending, v.Demand.Block, s.LeastSize)
 	need := lengthFor(v.Family, more)
-	if len(own)+len(v.Pending) < s.MaxPrefixes {
+	if len(own)+len(adding) < s.MaxPrefixes {
 		taken := v.taken()
 		for _, h := range slices.Backward(own) {
 			if n, ok := Neighbour(h.Prefix, need, parents, taken); ok {

@@ -203,6 +203,8 @@ func TestSamplePolicyGrow(t *testing.T) {
 		{id: "first claim of 256", parents: pool, want: 3, kind: masc.PlanNew, bits: 24},
 		{id: "first claim of what is wanted", parents: pool, want: 3000, kind: masc.PlanNew, bits: 20},
 		{id: "MASC-D-50 MASC-17-5 double at 75 %", parents: pool, own: hold("228.0.0.0/16"), want: m + m/2, kind: masc.PlanExpand, prefix: "228.0.0.0/15"},
+		{id: "MASC-17-5 double while it is being renewed", parents: pool, own: hold("228.0.0.0/16"), want: m + m/2,
+			pending: []masc.Claim{claim(masc.ClaimToExpand, "228.0.0.0/16")}, kind: masc.PlanExpand, prefix: "228.0.0.0/15"},
 		{id: "MASC-17-6 a neighbour instead of doubling to 50 %", parents: pool, own: hold("228.0.0.0/16"), want: m + 256, kind: masc.PlanNew, prefix: "228.1.0.0/24"},
 		{id: "MASC-17-6 the neighbour doubles", parents: pool, own: hold("228.0.0.0/16", "228.1.0.0/24"), want: m + 257, kind: masc.PlanExpand, prefix: "228.1.0.0/23"},
 		{id: "MASC-17-6 anywhere when the buddy is taken", parents: pool, own: hold("228.0.0.0/16"), others: prefixes("228.1.0.0/16"), want: m + 256, kind: masc.PlanNew, bits: 24},

@@ -6,7 +6,7 @@
 // blocks of addresses to their users.
 //
 //	go run ./examples/mascsim                      # 50 top-level domains with 50 children each, 800 days
-//	go run ./examples/mascsim -policy packed       # the same with another policy
+//	go run ./examples/mascsim -policy sample       # the same as RFC 2909, appendix A, sketches it
 //	go run ./examples/mascsim -tlds 128 -children 64 -csv run.csv -svg run.svg
 //
 // It prints utilisation per level and in all, the prefixes in the global table

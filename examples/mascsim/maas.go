@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -68,6 +69,7 @@ func (m *maas) allotted(now time.Time, n *masc.Node) {
 			m.space = append(m.space, a)
 		}
 	}
+	slices.SortStableFunc(m.space, func(a, b masc.Allotment) int { return cmp.Compare(b.Prefix.Size(), a.Prefix.Size()) })
 	for _, b := range m.blocks {
 		if !slices.ContainsFunc(m.space, func(a masc.Allotment) bool { return a.Prefix.Covers(b.prefix) }) {
 			m.short++
@@ -114,8 +116,9 @@ func (m *maas) used(p masc.Prefix) float64 {
 	return n
 }
 
-// place finds room for a block in what lasts long enough: in the prefix that
-// will be kept, and there the first free place.
+// place finds room for a block in what lasts long enough: in the largest prefix
+// that will be kept, so that small ones become empty, and there the first free
+// place.
 func (m *maas) place(now time.Time) (masc.Prefix, bool) {
 	end := now.Add(m.p.life)
 	length := 32

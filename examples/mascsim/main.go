@@ -60,7 +60,7 @@ func run(args []string, out, progress io.Writer) error {
 	fs.DurationVar(&p.reclaim, "reclaim", 48*time.Hour, "time between two claims of a prefix")
 	fs.DurationVar(&p.latency, "latency", time.Minute, "time a message takes from node to node")
 	pool := fs.String("pool", "228.0.0.0/6", "the global pool")
-	fs.StringVar(&p.policy, "policy", "sample", "how prefixes are chosen: sample (RFC 2909, appendix A) or packed")
+	fs.StringVar(&p.policy, "policy", "packed", "how prefixes are chosen: packed, or sample (RFC 2909, appendix A)")
 	fs.IntVar(&p.links, "links", 4, "sibling sessions that each top-level domain opens")
 	fs.Uint64Var(&p.seed, "seed", 1, "seed of all randomness")
 	fs.IntVar(&p.workers, "workers", runtime.GOMAXPROCS(0), "processors to use; the result does not depend on it")
