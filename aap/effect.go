@@ -115,9 +115,8 @@ type Lost struct {
 	Until time.Time
 }
 
-// Available tells that another ASA was processed that changes what can be
-// allocated in a large scope (section 3.2.10.1); in a small one it comes once,
-// at the start.
+// Available tells what can be allocated: when the listening is over, and in a
+// large scope whenever an ASA has changed it (section 3.2.10.1).
 type Available struct {
 	Space []TimedRange // as [MAAS.Usable] has it
 	// Withdrawn is what the ASA took back before its end, with the ends it had. That

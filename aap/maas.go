@@ -48,8 +48,9 @@ type MAAS struct {
 	effects
 	timers
 
-	rseq    uint32              // of the next request
-	running map[uint32]struct{} // request sequence numbers in use
+	reserved scope.Set           // never chosen
+	rseq     uint32              // of the next request
+	running  map[uint32]struct{} // request sequence numbers in use
 
 	// The allocation record (section 3.2.1).
 	own      map[Token]*holding
@@ -114,7 +115,8 @@ func NewMAAS(cfg MAASConfig, from Snapshot) (*MAAS, error) {
 	m.claimed.rng, m.announcer.joined.rng, m.pool.mine.rng = m.rng, m.rng, m.rng
 	m.startup.fire, m.sweeper.fire, m.resend.fire, m.reporter.fire = m.begin, m.sweep, m.resendASA, m.report
 	m.defences.refill.fire, m.pool.filler.fire = m.serveDefences, m.fillPool
-	for r := range cfg.reserved().Ranges() {
+	m.reserved = cfg.reserved()
+	for r := range m.reserved.Ranges() {
 		m.block(r, taken)
 	}
 	if !cfg.Large {
@@ -149,8 +151,9 @@ func (m *MAAS) begin(now time.Time) {
 	if m.cfg.Large {
 		m.waitReport(now)
 		m.watchSpace(now)
-	} else {
-		m.emit(Available{Space: m.Usable(now)})
+	}
+	if space := m.Usable(now); len(space) > 0 {
+		m.emit(Available{Space: space})
 	}
 	m.startWaiting(now)
 	m.fillPool(now)

@@ -265,6 +265,30 @@ func TestRedelete(t *testing.T) {
 		t.Error("the defence was recorded")
 	}
 
+	// If we have it anew, a defence of what we had before is no conflict, nor deleted.
+	s = fresh()
+	s.own(2, x1, 9000)
+	s.told()
+	s.after(60)
+	s.sent = nil
+	s.hear(otherAddr, names(aap.AIU, 4, x1, 7200))
+	if len(s.told()) > 0 || len(s.sent) != 1 || !s.sent[0].Ranges[0].End.Equal(at(9000)) {
+		t.Errorf("AAP-D-30: allocated anew, sent %s", s.take())
+	}
+
+	// The same holds for one that was shortened, once it has ended.
+	s = newServer(t, 1, nil)
+	s.own(1, x1, 7200)
+	if err := s.SetEnd(s.now, 1, at(400)); err != nil {
+		t.Fatal(err)
+	}
+	s.until(500)
+	s.sent = nil
+	s.hear(otherAddr, names(aap.AIU, 4, x1, 7200))
+	if len(s.sent) != 1 || !s.sent[0].Ranges[0].End.Equal(at(400)) {
+		t.Errorf("AAP-3.2.8-4: sent %s", s.take())
+	}
+
 	for id, heard := range map[string]aap.Message{
 		"AAP-D-30 another end":      names(aap.AIU, 4, x1, 6000),
 		"by one who has claimed it": names(aap.AIU, 5, x1, 7200),

@@ -79,7 +79,7 @@ func (m *MAAS) Allocate(now time.Time, w Want) error {
 func (m *MAAS) checkWant(now time.Time, w *Want) error {
 	if !w.Addrs.IsEmpty() {
 		n, ok := w.Addrs.Size().Uint64()
-		if n > 1<<31 || !ok || !m.cfg.Scope.Covers(w.Addrs.Bounds()) || w.Addrs.Overlaps(m.cfg.reserved()) {
+		if n > 1<<31 || !ok || !m.cfg.Scope.Covers(w.Addrs.Bounds()) || w.Addrs.Overlaps(m.reserved) {
 			return fmt.Errorf("%w: %v, want addresses of %v that are not reserved, at most 2^31", ErrWant, w.Addrs, m.cfg.Scope)
 		}
 		w.Count = cmp.Or(w.Count, uint32(n))

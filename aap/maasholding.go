@@ -55,6 +55,12 @@ func (h *holding) latest() (end time.Time) {
 // announces it.
 func (m *MAAS) hold(now time.Time, h *holding, addrs scope.Set) {
 	h.addrs = union(h.addrs, addrs)
+	before, _ := m.deleted.touched(addrs)
+	for _, old := range before { // others may still defend them as what we had before
+		for _, end := range old.announced {
+			h.promise(now, end)
+		}
+	}
 	h.promise(now, h.end)
 	for r := range addrs.Ranges() {
 		m.forgetDeleted(r)

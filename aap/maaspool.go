@@ -74,8 +74,8 @@ func (m *MAAS) fillPool(now time.Time) {
 	}
 	p.turn(now)
 	target := min(max(uint64(m.cfg.Pool), p.last, p.this), uint64(m.cfg.MaxPool))
-	for p.size < target && m.canAllocate(now) {
-		end := now.Add(m.cfg.PoolTime).Truncate(time.Second).UTC()
+	for p.size < target && m.canAllocate(now) && m.poolEnd(now).After(now) {
+		end := m.poolEnd(now)
 		addrs := m.pick(now, AITU, min(setSize, target-p.size), end)
 		if addrs.IsEmpty() {
 			break
@@ -86,6 +86,16 @@ func (m *MAAS) fillPool(now time.Time) {
 	if target > 0 && !p.filler.armed() {
 		m.arm(&p.filler, now.Add(m.cfg.Timing.RepeatInterval))
 	}
+}
+
+// poolEnd returns until when to preallocate: as far ahead as is configured, or as
+// there is a space.
+func (m *MAAS) poolEnd(now time.Time) time.Time {
+	end := now.Add(m.cfg.PoolTime)
+	if n := len(m.shelves); n > 0 {
+		end = earlier(end, m.shelves[n-1].end)
+	}
+	return end.Truncate(time.Second).UTC()
 }
 
 func (m *MAAS) newPreallocation(addrs scope.Set, end time.Time) *preallocation {
@@ -119,7 +129,7 @@ func (m *MAAS) startPreallocation(now time.Time, x *preallocation) {
 }
 
 func (m *MAAS) sendPreallocation(now time.Time, x *preallocation) {
-	if end := now.Add(m.cfg.PoolTime).Truncate(time.Second).UTC(); x.end.Sub(now) < m.cfg.PoolTime/2 && m.isAvailable(x.addrs, end) {
+	if end := m.poolEnd(now); x.end.Sub(now) < m.cfg.PoolTime/2 && end.After(x.end) && m.isAvailable(x.addrs, end) {
 		x.end = end
 	}
 	if !x.end.After(now) {
@@ -165,7 +175,7 @@ func (m *MAAS) losePreallocation(now time.Time, x *preallocation, kept scope.Set
 	gone := minus(x.addrs, kept)
 	m.setPreallocation(x, scope.Set{})
 	m.blockSet(gone, untaken)
-	x.end = now.Add(m.cfg.PoolTime).Truncate(time.Second).UTC()
+	x.end = m.poolEnd(now)
 	if !kept.IsEmpty() && !m.isAvailable(kept, x.end) {
 		m.blockSet(kept, untaken)
 		kept, k = scope.Set{}, 0
@@ -190,7 +200,7 @@ func (m *MAAS) drawPool(now time.Time, w Want) (scope.Set, bool) {
 	}
 	var draws []draw
 	for _, x := range m.pool.sets {
-		if x.pending || need.IsZero() || !m.isAvailable(x.addrs, w.End) {
+		if x.pending || need.IsZero() || !x.end.After(now) || !m.isAvailable(x.addrs, w.End) {
 			continue
 		}
 		part := x.addrs

@@ -4,6 +4,7 @@ package aap
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -110,11 +111,20 @@ func (m *MAAS) hearInUse(now time.Time, from netip.AddrPort, ranges []TimedRange
 		foreign = without(ranges, set)
 	}
 	for _, t := range foreign {
-		m.hear(now, t.Range, t.End)
+		if m.hear(now, t.Range, t.End); !t.End.After(now) {
+			m.settleConflict(t.Range)
+		}
 	}
 	m.collide(now, AIU, alive)
 	if !alive.IsEmpty() {
 		m.suppress(now, from, alive)
+	}
+}
+
+// settleConflict notes that nobody else announces r any more.
+func (m *MAAS) settleConflict(r scope.Range) {
+	for p := range m.held.in(r) {
+		p.v.lost = minus(p.v.lost, setOfRange(p.r))
 	}
 }
 
@@ -182,7 +192,7 @@ func (m *MAAS) correct(now time.Time, h *holding, r scope.Range) {
 	}
 	h.corrected = now
 	addrs := setOfRange(r)
-	for _, b := range append(h.seqs, h.bursts...) {
+	for _, b := range slices.Concat(h.seqs, h.bursts) {
 		if b.addrs.Equal(addrs) {
 			m.sendBurst(now, b)
 			return

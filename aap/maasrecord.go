@@ -85,6 +85,7 @@ func (m *MAAS) growth(r scope.Range, set bool) int {
 func (m *MAAS) expire(now time.Time) {
 	for _, p := range m.heard.removeEnded(now) {
 		m.block(p.r, untaken)
+		m.settleConflict(p.r)
 	}
 	m.setSweep()
 }
