@@ -107,6 +107,10 @@ type Filter struct {
 	Family Family    // zero: both
 	Scope  scope.ID  // zero: every scope
 	Addrs  scope.Set // leases that hold one of these; empty: all
+
+	// Ahead is how long before its end a lease counts as expiring, for
+	// [Watch]. Zero: a quarter of its length.
+	Ahead time.Duration
 }
 
 // Match reports whether the filter lets l pass.

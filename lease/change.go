@@ -35,6 +35,7 @@ func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*rec
 	if err := p.admit(ctx, what, nil, l); err != nil {
 		return Lease{}, err
 	}
+	defer p.tell(l.ID)
 	err = p.durably(ctx, what, p.names(l.ID), func(s *sight) (o *op, err error) {
 		out, o, err = p.changeOnce(ctx, s, what, l, terms)
 		return o, err

@@ -56,7 +56,9 @@ func (p *Pool) Exclude(id scope.ID, addrs scope.Set, until time.Time) (clashes [
 	}
 	for _, o := range others {
 		if o.live(now) {
-			clashes = append(clashes, o.lease())
+			l := o.lease()
+			clashes = append(clashes, l)
+			p.clash(l, addrs)
 		}
 	}
 	for _, s := range stays {

@@ -77,6 +77,7 @@ func (p *Pool) Import(ctx context.Context, r io.Reader) error {
 }
 
 func (p *Pool) importOne(ctx context.Context, e *exported) error {
+	defer p.tell(e.ID)
 	return p.durably(ctx, "import", p.names(e.ID), func(s *sight) (*op, error) {
 		now, _ := p.tick()
 		z := p.zoneOf[e.Scope]

@@ -6,12 +6,13 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mcastalloc/malloc/scope"
 )
 
 // Pool is an [Allocator] on ranges of addresses inside the process. It is
-// also a [Changer], an [Offerer], a [Resumer] and a [Lister]. Make one with
+// also a [Changer], an [Offerer], a [Resumer], a [Lister] and a [Watcher]. Make one with
 // [NewPool]; it is safe for concurrent use. It has no goroutine and no timer:
 // what is over is over because the clock says so.
 //
@@ -27,6 +28,9 @@ type Pool struct {
 	j      *journal // nil: no store
 	choice choice   // reused by every decision
 	latest instant  // the latest instant ever acted upon
+
+	watchers []*watcher
+	watched  atomic.Bool // there are watchers
 }
 
 // NewPool returns a pool with nothing granted.
@@ -106,6 +110,7 @@ func (p *Pool) Release(ctx context.Context, l Lease) error {
 	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
+	defer p.tell(l.ID)
 	return p.durably(ctx, "release", p.names(l.ID), func(s *sight) (*op, error) {
 		now, _ := p.tick()
 		r, err := p.owned(ctx, "release", l, now)

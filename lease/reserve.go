@@ -32,6 +32,7 @@ func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state,
 		l, o, err = p.reserveOnce(ctx, s, what, req, as, hold)
 		return o, err
 	})
+	p.tell(l.ID)
 	if err != nil {
 		l = Lease{}
 	}

@@ -143,7 +143,7 @@ func (p *Pool) Held(ctx context.Context, f Filter) iter.Seq2[Held, error] {
 // that is granted or released meanwhile may or may not be seen.
 func (p *Pool) Leases(ctx context.Context, f Filter) iter.Seq2[Lease, error] {
 	return func(yield func(Lease, error) bool) {
-		for r, err := range p.records(ctx, f, func(r *record) bool { return p.may(ctx, r) }) {
+		for r, err := range p.records(ctx, f, func(r *record) bool { return p.cfg.Owner(PrincipalFrom(ctx), r.holder.Principal) }) {
 			if !yield(r.lease, err) {
 				return
 			}
