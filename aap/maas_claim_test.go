@@ -90,9 +90,13 @@ func TestClaimMoves(t *testing.T) {
 			t.Errorf("message %d is %v %d/%d", i, m.Type, m.RSeq, m.MSeq)
 		}
 	}
+	all := s.Free(at(7200))
 	s.after(10)
 	if len(s.told()) != 1 {
 		t.Error("not granted 10 s after the last collision")
+	}
+	if free := s.Free(at(7200)); free != all.Add(scope.U128(6)) {
+		t.Errorf("%v are free, want the 6 lost ones too, which nobody has in the end", free)
 	}
 }
 

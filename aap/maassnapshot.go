@@ -157,7 +157,7 @@ var errCutOff = errors.New("entry cut off")
 func (e *entry) decode(b []byte) (int, error) {
 	size := len(b)
 	next := func(n int) []byte {
-		if n > len(b) {
+		if n < 0 || n > len(b) { // a length of 2^31 is negative on a 32-bit machine
 			b = nil
 			return nil
 		}

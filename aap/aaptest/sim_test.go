@@ -167,7 +167,7 @@ func calm(seed uint64) *life {
 // TestCalm: without loss and partition nobody is granted what another has.
 func TestCalm(t *testing.T) {
 	granted := 0
-	for seed := range seeds(t, 60) {
+	for seed := range seeds(t, 40) {
 		l := calm(seed)
 		l.ok(t)
 		granted += l.granted
@@ -180,7 +180,7 @@ func TestCalm(t *testing.T) {
 // TestStore: a server that crashes, at any moment, forgets nothing it granted, on
 // a network that loses a fifth of all datagrams.
 func TestStore(t *testing.T) {
-	for seed := range seeds(t, 20) {
+	for seed := range seeds(t, 12) {
 		l := newLife(seed)
 		l.Faults = aaptest.Faults{Delay: 20 * time.Millisecond, Jitter: time.Second, Duplicate: 0.1, Loss: 0.2}
 		for range 3 {
@@ -274,7 +274,7 @@ func (l *life) doubles() (list []double) {
 // TestLarge: a large scope with two coordinators of which one falls silent, and
 // then the other, so that servers repeat what it said last.
 func TestLarge(t *testing.T) {
-	for seed := range seeds(t, 15) {
+	for seed := range seeds(t, 12) {
 		l := newLife(seed)
 		l.Faults = aaptest.Faults{Delay: 20 * time.Millisecond, Jitter: 100 * time.Millisecond, Duplicate: 0.05}
 		space := []aap.TimedRange{
