@@ -74,7 +74,11 @@ ends.`
 		k.args = args
 		ctx, k.stop = context.WithCancelCause(ctx)
 		defer k.passSignals()()
-		return a.open(ctx, func(ctx context.Context, from lease.Allocator) error { return k.run(ctx, from, &w) })
+		err = a.open(ctx, func(ctx context.Context, from lease.Allocator) error { return k.run(ctx, from, &w) })
+		if cause := context.Cause(ctx); err != nil && cause != nil { // a signal
+			return cause
+		}
+		return err
 	}
 }
 

@@ -207,22 +207,24 @@ func TestKeepLoses(t *testing.T) {
 
 // A signal that comes while there is no command yet ends all.
 func TestKeepEndedEarly(t *testing.T) {
-	silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // a server that never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	cmd := tool(t, "keep", "-server", silent.LocalAddr().String(), "--", os.Args[0], "be", "wait")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := silent.ReadFrom(make([]byte, 1500)); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Process.Signal(syscall.SIGTERM)
-	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != statusSignal+int(syscall.SIGTERM) {
-		t.Errorf("status %d, want 128 and the signal's number", got)
+	for _, scope := range []string{"", "Studio"} { // with one, it is looked for first
+		silent, err := net.ListenPacket("udp4", "127.0.0.1:0") // a server that never answers
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		cmd := tool(t, "keep", "-server", silent.LocalAddr().String(), "-scope", scope, "--", os.Args[0], "be", "wait")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := silent.ReadFrom(make([]byte, 1500)); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != statusSignal+int(syscall.SIGTERM) {
+			t.Errorf("scope %q: status %d, want 128 and the signal's number", scope, got)
+		}
 	}
 }
 
