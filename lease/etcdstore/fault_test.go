@@ -123,26 +123,32 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// One of three servers is cut off from the others: the leader, so that there
-// must be an election. Who depends on it grants nothing; who knows all three
-// goes on; and when it is back so does everybody.
-func TestPartition(t *testing.T) {
-	t.Parallel()
+// three starts three servers. It returns them and how to open a store that
+// knows some of them.
+func three(t *testing.T) (c cluster, store func(servers ...int) *etcdstore.Store) {
 	c, err := startCluster(t.TempDir(), 3, noSync)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.close)
 	prefix := newPrefix()
-	var all []string
-	for i := range c {
-		all = append(all, c.address(i))
+	return c, func(servers ...int) *etcdstore.Store {
+		config := etcdstore.Config{Prefix: prefix, RequestTimeout: time.Second}
+		for _, i := range servers {
+			config.Endpoints = append(config.Endpoints, c.address(i))
+		}
+		return open(t, config)
 	}
-	store := func(endpoints ...string) *etcdstore.Store {
-		return open(t, etcdstore.Config{Endpoints: endpoints, Prefix: prefix, RequestTimeout: time.Second})
-	}
+}
+
+// One of three servers is cut off from the others: the leader, so that there
+// must be an election. Who depends on it grants nothing; who knows all three
+// goes on; and when it is back so does everybody.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	c, store := three(t)
 	lost := c.leader(t)
-	alone, other, any := newPool(t, store(all[lost])), newPool(t, store(all[(lost+1)%3])), newPool(t, store(all...))
+	alone, other, any := newPool(t, store(lost)), newPool(t, store((lost+1)%3)), newPool(t, store(0, 1, 2))
 	granted := []lease.Lease{get(t, alone, "before")}
 
 	c.isolate(lost, true)
@@ -181,25 +187,17 @@ func TestPartition(t *testing.T) {
 		t.Errorf("LEASE-S-9: what others have granted meanwhile: %v", err)
 	}
 	granted[1] = l
-	wantStored(t, store(all...), granted, 4) // of "alone 0" to "alone 2" and "alone"
+	wantStored(t, store(0, 1, 2), granted, 4) // of "alone 0" to "alone 2" and "alone"
 }
 
 // A server that is behind the others does not show what it has: it does not
 // answer.
 func TestStale(t *testing.T) {
 	t.Parallel()
-	c, err := startCluster(t.TempDir(), 3, noSync)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.close)
-	prefix := newPrefix()
+	c, store := three(t)
 	leader := c.leader(t)
 	behind := (leader + 1) % 3
-	at := func(i int) *etcdstore.Store {
-		return open(t, etcdstore.Config{Endpoints: []string{c.address(i)}, Prefix: prefix, RequestTimeout: time.Second})
-	}
-	s, old := at(leader), at(behind)
+	s, old := store(leader), store(behind)
 	v := commit(t, s, lease.Write{Key: "k", Value: []byte("old")})
 	load(t, old, "") // it has a connection
 	c.isolate(behind, true)
