@@ -20,11 +20,19 @@ func (n *Node) keep(sp *space, from PeerID, c *Claim, parent ID, to targets) *en
 	if fresh && from != NoPeer {
 		n.peers[from].claims++
 	}
-	if fresh || c.Type >= NewClaim {
+	if fresh && !(c.Type == ClaimToExpand && n.prolongs(c)) || c.Type >= NewClaim { // to prolong what is there changes no plan
 		n.replan = n.replan || c.Role == Child || c.Role == Internal
 	}
 	n.forward(c, parent, to, from)
 	return e
+}
+
+// prolongs reports whether a claim is for a prefix that its domain has.
+func (n *Node) prolongs(c *Claim) bool {
+	held := *c
+	held.Type = PrefixInUse
+	e := n.cache.get(c.Domain).find(&held)
+	return e != nil && e.live(n.sec)
 }
 
 // child takes note of a claim of a child domain, which makes the own one no

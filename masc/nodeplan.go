@@ -27,11 +27,11 @@ func (n *Node) planLevel(sp *space, l level) {
 	}
 	c.unmet = 0
 	for range 4 {
-		v := n.view(sp, l)
-		if v.Demand.Want <= 0 {
+		d := n.demand(sp, l)
+		if d.Want <= 0 {
 			return
 		}
-		p := n.cfg.Policy.Grow(v)
+		p := n.cfg.Policy.Grow(n.view(sp, l, d))
 		switch p.Kind {
 		case PlanNew, PlanReplace, PlanExpand:
 			if !n.schedule(sp, l, p, false) {
@@ -106,7 +106,7 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 			return
 		}
 	}
-	v := n.view(sp, l)
+	v := n.view(sp, l, n.demand(sp, l))
 	plan := n.cfg.Policy.Renew(v, held[i])
 	switch plan.Kind {
 	case PlanExpand, PlanNew:
@@ -118,6 +118,8 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 		if !n.schedule(sp, l, plan, p.Covers(plan.Prefix)) {
 			n.due(sp, l, p, n.now.Add(max(n.cfg.Waiting/8, time.Second)))
 		}
+	case PlanKeep:
+		n.due(sp, l, p, n.now.Add(n.cfg.ReclaimPeriod))
 	case PlanRelease:
 		n.release(sp, l, p)
 	default:
@@ -126,9 +128,9 @@ func (n *Node) renewOne(sp *space, l level, c *claimer, p Prefix) {
 }
 
 // view shows one level of a space to the Policy.
-func (n *Node) view(sp *space, l level) *View {
+func (n *Node) view(sp *space, l level, d Demand) *View {
 	v := &View{Now: n.now, Waiting: n.cfg.Waiting, Rand: n.cfg.Rand, Family: sp.Prefix.family,
-		Parents: n.sources(sp, l), Own: n.holdings(sp, l)}
+		Parents: n.sources(sp, l), Own: n.holdings(sp, l), Demand: d}
 	for i := range n.cache.own.entries {
 		e := &n.cache.own.entries[i]
 		if e.takes(sp, l) && e.kind != PrefixInUse && e.counts(n.sec) && e.node != n.cfg.Node.n {
@@ -152,7 +154,6 @@ func (n *Node) view(sp *space, l level) *View {
 			v.Pending = append(v.Pending, Claim{Type: NewClaim, Domain: n.cfg.Domain, Node: n.cfg.Node, Prefix: p.prefix})
 		}
 	}
-	v.Demand = n.demand(sp, l)
 	return v
 }
 
@@ -302,10 +303,10 @@ func (n *Node) childPrefixes(sp *space, hints, block *float64) []Prefix {
 func (d *domain) covers(e *entry, now int64) bool {
 	for i := range d.entries {
 		o := &d.entries[i]
-		if o == e || o.kind > NewClaim || o.kind == ClaimDenied || o.role != e.role || !o.live(now) {
+		if e.addr.and(o.mask) != o.addr || o.mask.and(e.mask) != o.mask || o == e || o.family != e.family || o.role != e.role {
 			continue
 		}
-		if o.prefix().Covers(e.prefix()) && (o.mask != e.mask || o.kind < e.kind) {
+		if (o.kind == PrefixInUse || o.waits()) && (o.mask != e.mask || o.kind < e.kind) && o.live(now) {
 			return true
 		}
 	}

@@ -29,6 +29,7 @@ const (
 	PlanExpand           // claim Prefix with a CLAIM_TO_EXPAND: it covers, equals or lies in a prefix the domain has
 	PlanHint             // tell the parent that a prefix of the length of Prefix is needed
 	PlanRelease          // give Prefix back before its end
+	PlanKeep             // Renew: leave it as it is, and ask again after a reclaim period
 )
 
 // Plan is what a Policy decides. Lifetime is how long the prefix is to last

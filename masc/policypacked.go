@@ -21,14 +21,19 @@ import (
 // in the tightest block with room to double once, so that large blocks stay whole.
 //
 // It gives a prefix back with a WITHDRAW as soon as nothing in it is used and
-// the rest suffices, instead of letting it end; and it halves one that is in use
-// only if that is worth it for long.
+// the rest suffices, instead of letting it end, so that claims can be for long and
+// few; and it halves one that is in use only if that is worth it for long.
 type PackedPolicy struct {
 	Low         float64 // utilisation to hold when a prefix is doubled: default 0.7
 	Headroom    float64 // kept free, as a part of what is wanted: what is short-lived needs room to move
 	MaxPrefixes int     // prefixes of a domain: default 3
 	FirstSize   float64 // addresses of the first claim, if more than what is wanted: what the domain expects to need
 	LeastSize   float64 // addresses of any claim: default 16 (section 8.3)
+
+	// Enough is the time left to a prefix with which it is not claimed again yet:
+	// long lives cost nothing, as what is empty is given back. Zero claims again
+	// at every occasion, as section 17.1.6 has it.
+	Enough time.Duration
 
 	// Settled is for how long a domain must have had a prefix before it gives a
 	// part of it up that is in use: what grows moves back and forth otherwise.
@@ -180,7 +185,8 @@ func place(v *View, own, parents []Prefix, length int) (Prefix, bool) {
 	return tight[v.Rand.IntN(len(tight))].first(length), true
 }
 
-// Renew claims a prefix again while it is needed: not if it is empty and the
+// Renew claims a prefix again while it is needed and too little time is left to
+// it: not if it is empty and the
 // others suffice, and only its busier half if the domain has had it for long and
 // the rest would do with a tenth to spare.
 func (s PackedPolicy) Renew(v *View, h Holding) Plan {
@@ -191,6 +197,9 @@ func (s PackedPolicy) Renew(v *View, h Holding) Plan {
 		return Plan{Kind: PlanRelease, Prefix: h.Prefix}
 	}
 	if v.Now.Sub(h.Timestamp.Time()) < s.Settled || size <= max(cmp.Or(s.LeastSize, 16), have/2) || !h.Prefix.IsContiguous() || 1.1*wanted > have-size/2 {
+		if s.Enough > 0 && h.End.Sub(v.Now) > s.Enough {
+			again.Kind = PlanKeep
+		}
 		return again
 	}
 	again.Prefix = h.Prefix.half(v.Demand.Used(h.Prefix.half(true)) > v.Demand.Used(h.Prefix.half(false)))

@@ -84,11 +84,14 @@ func TestPackedPolicyRenew(t *testing.T) {
 		renew   int
 		want    float64
 		settled time.Duration
+		enough  time.Duration
 		empty   bool
 		kind    masc.PlanKind
 		prefix  string
 	}{
 		{name: "MASC-17-9 claimed again", own: prefixes("228.0.0.0/20"), want: 3000, kind: masc.PlanExpand, prefix: "228.0.0.0/20"},
+		{name: "not while it lasts", own: prefixes("228.0.0.0/20"), want: 3000, enough: 29 * day, kind: masc.PlanKeep, prefix: "228.0.0.0/20"},
+		{name: "when too little is left", own: prefixes("228.0.0.0/20"), want: 3000, enough: 30 * day, kind: masc.PlanExpand, prefix: "228.0.0.0/20"},
 		{name: "empty, and the rest suffices: given back", own: append(prefixes("228.0.0.0/20"), unused), renew: 1, want: 4096, empty: true,
 			kind: masc.PlanRelease, prefix: "228.9.0.0/24"},
 		{name: "empty, but about to be needed", own: append(prefixes("228.0.0.0/20"), unused), renew: 1, want: 4097, empty: true,
@@ -108,7 +111,7 @@ func TestPackedPolicyRenew(t *testing.T) {
 					return p.Size()
 				}
 			}
-			p := masc.PackedPolicy{LeastSize: 256, Settled: tt.settled}.Renew(v, v.Own[tt.renew])
+			p := masc.PackedPolicy{LeastSize: 256, Settled: tt.settled, Enough: tt.enough}.Renew(v, v.Own[tt.renew])
 			if p.Kind != tt.kind || p.Prefix != masc.MustPrefix(tt.prefix) {
 				t.Errorf("got kind %d, %v; want kind %d, %s", p.Kind, p.Prefix, tt.kind, tt.prefix)
 			}

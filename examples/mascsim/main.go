@@ -54,8 +54,8 @@ func run(args []string, out, progress io.Writer) error {
 	fs.DurationVar(&p.life, "life", 30*day, "life of a block")
 	fs.DurationVar(&p.minGap, "min-gap", time.Hour, "least time between two requests to a child")
 	fs.DurationVar(&p.maxGap, "max-gap", 95*time.Hour, "most time between two requests to a child")
-	fs.DurationVar(&p.prefixLife, "prefix-life", 35*day, "life of what children claim")
-	fs.DurationVar(&p.tldLife, "tld-life", 45*day, "life of what top-level domains claim")
+	fs.DurationVar(&p.prefixLife, "prefix-life", 0, "life of what children claim; 0 leaves it to the policy")
+	fs.DurationVar(&p.tldLife, "tld-life", 0, "life of what top-level domains claim; 0 leaves it to the policy")
 	fs.DurationVar(&p.waiting, "waiting", masc.WaitingPeriod, "the waiting period")
 	fs.DurationVar(&p.reclaim, "reclaim", 48*time.Hour, "time between two claims of a prefix")
 	fs.DurationVar(&p.latency, "latency", time.Minute, "time a message takes from node to node")
@@ -73,6 +73,7 @@ func run(args []string, out, progress io.Writer) error {
 	if err := p.check(*pool); err != nil {
 		return err
 	}
+	p.setLives()
 	debug.SetGCPercent(400) // there is little garbage, and much that stays
 	began := time.Now()
 	s, err := newSimulation(p)
