@@ -124,6 +124,28 @@ func TestPoolAndSpace(t *testing.T) {
 	}
 }
 
+// TestDrawPoolInTime: AAP-3.2.8-1, AAP-D-56: an address of the pool does not serve
+// for longer than the space has it.
+func TestDrawPoolInTime(t *testing.T) {
+	s := newServer(t, 1, func(cfg *aap.MAASConfig) { large(cfg); cfg.Pool, cfg.MaxPool = 4, 4 })
+	long := tr("234.0.0.0", "234.0.0.255", 90000)
+	s.hear(otherAddr, asaOf(200, tr("233.252.0.0", "233.252.0.255", 6000), long))
+	s.after(11)
+	for i, want := range []struct {
+		end    int64
+		pooled bool
+	}{{7200, false}, {6000, true}} {
+		s.sent = nil
+		s.allocate(aap.Want{Token: aap.Token(i), Count: 1, End: at(want.end)})
+		if _, ok := s.Allocation(aap.Token(i)); ok != want.pooled {
+			t.Errorf("until %d: granted at once: %v", want.end, ok)
+		}
+		if !want.pooled && !long.Range.Covers(s.sent[0].Ranges[0].Range) {
+			t.Errorf("until %d: sent %s", want.end, s.take())
+		}
+	}
+}
+
 // TestSpaceRepeated: AAP-3.2.10.2-1 to -7, AAP-D-38: an expired ASA is repeated.
 func TestSpaceRepeated(t *testing.T) {
 	for seed := range uint64(10) {

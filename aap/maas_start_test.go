@@ -105,6 +105,9 @@ func TestStored(t *testing.T) {
 		t.Errorf("stored %d times", s.persists)
 	}
 	own, _ := s.Allocation(7)
+	quiet := startServer(t, 3, s.Snapshot(), large)
+	quiet.hear(otherAddr, names(aap.ACLM, 9, scope.MustSet("233.252.0.0/24"), 7200))
+	quiet.says("") // AAP-3.2.4-2: not even another set for its pool
 	back := startServer(t, 2, s.Snapshot(), large)
 	back.now = s.now
 	if got, ok := back.Allocation(7); !ok || !got.Addrs.Equal(own.Addrs) || !got.End.Equal(own.End) {

@@ -74,36 +74,28 @@ func (m *MAAS) choose(now time.Time, j *job, n uint64) scope.Set {
 	if j.want.Addrs.IsEmpty() {
 		return m.pick(now, ACLM, n, j.want.End)
 	}
-	var picked scope.SetBuilder
+	var free, weak scope.SetBuilder // what nobody preallocated goes first (section 3.2.7)
 	for r := range j.want.Addrs.Ranges() {
 		for a := range m.areas.in(r) {
 			if a.v.end.Before(j.want.End) {
 				continue
 			}
-			for _, free := range m.claimable(a.r) {
-				if n > 0 {
-					q := upward(scope.NewSpace(setOfRange(free)), free.First(), scope.U128(n))
-					size, _ := q.Size().Uint64()
-					n -= size
-					picked.Add(q)
+			for gap := range m.blocks.gaps(a.r) {
+				free.Add(gap)
+			}
+			for p := range m.blocks.in(a.r) {
+				if p.v.isWeak() {
+					weak.Add(p.r)
 				}
 			}
 		}
 	}
-	s, _ := picked.Set()
-	m.blockSet(s, taken)
-	return s
-}
-
-// claimable returns the parts of r that a claim may be made for.
-func (m *MAAS) claimable(r scope.Range) (list []scope.Range) {
-	s := setOfRange(r)
-	for p := range m.blocks.in(r) {
-		if p.v.hard > 0 {
-			s = minus(s, setOfRange(p.r))
-		}
-	}
-	return slices.Collect(s.Ranges())
+	best, _ := free.Set()
+	other, _ := weak.Set()
+	best = lowest(best, scope.U128(n))
+	picked := union(best, lowest(other, scope.U128(n).Sub(best.Size())))
+	m.blockSet(picked, taken)
+	return picked
 }
 
 func setOfRange(r scope.Range) scope.Set {

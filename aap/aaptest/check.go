@@ -39,7 +39,7 @@ type watch struct {
 	numbers  map[uint32]uint8 // the last mseq of each rseq of this process
 	answers  []scope.Set      // of the AIUs sent since before
 	asked    map[string]time.Time
-	listened time.Time // when it still did, last
+	listened time.Time // when it still did, at its last deadline
 }
 
 // grant is an allocation that the application was told of.
@@ -196,7 +196,6 @@ func (n *Network) checkAll() {
 		}
 		x.watch.sync(x)
 		if x.server.Listening() {
-			x.watch.listened = n.now
 			continue
 		}
 		for _, g := range x.watch.granted {

@@ -108,6 +108,9 @@ func (x *Node) receive(e *event) {
 
 func (x *Node) advance() {
 	x.alarm = time.Time{}
+	if x.server != nil && x.server.Listening() {
+		x.watch.listened = x.net.now
+	}
 	x.machine.Advance(x.Now())
 	x.carryOut()
 }

@@ -40,7 +40,7 @@ type life struct {
 	*aaptest.Network
 	servers []*aaptest.Node
 	next    aap.Token
-	patient bool // users of lost addresses take two minutes to stop
+	patient bool // users of lost addresses take three minutes to stop
 	lost    map[string]bool
 	granted int
 	failed  int
@@ -82,7 +82,7 @@ func (l *life) addServer(cfg aap.MAASConfig) *aaptest.Node {
 			}
 			stop := l.Now()
 			if l.patient {
-				stop = stop.Add(2 * time.Minute)
+				stop = stop.Add(3 * time.Minute)
 			}
 			l.At(stop, func() {
 				x.Do(func(now time.Time) { _ = x.Server().Yield(now, e.Token, e.Addrs) })
@@ -243,8 +243,9 @@ func TestPartition(t *testing.T) {
 }
 
 // reported is how long it takes at most until a double allocation is known: a
-// rival with an equal end is told from a defender after 60 s of its AIUs.
-const reported = 101 * time.Second
+// rival with an equal end is told from a defender by the first of its AIUs that
+// comes more than 60 s after the first one, and they are up to 39 s apart.
+const reported = 139 * time.Second
 
 // double is an address that two servers have, for longer than that.
 type double struct {
