@@ -19,7 +19,7 @@
 //   - the decisions, pure functions: [Compare], [Collide], [UpdatedOriginRole],
 //     [Rules], [KeepConnection], [SendOrder], [ResolveClash], [Denial], and for
 //     the choice of prefixes [FreeBlocks], [ReverseBitOrder], [Choose], [Double],
-//     [Neighbour], [Predict] and [SamplePolicy];
+//     [Neighbour], [Predict], [SamplePolicy] and [PackedPolicy];
 //   - the machines, driven by one caller with the time as an argument:
 //     [Session], the connection to one peer; [Node], the claims of a domain; and
 //     [Speaker], a node with all its sessions.
