@@ -17,6 +17,7 @@ type Limits struct {
 	Addrs    int           // addresses held
 	Lifetime time.Duration // the longest lease; a longer wish is shortened, if its minimum allows
 	Advance  time.Duration // how far in the future a lease may start
+	Rate     int           // requests a minute, all at once or one by one; releases do not count
 }
 
 // Attempt is what a policy is asked about.
@@ -36,10 +37,11 @@ type Holding struct{ Leases, Addrs int }
 // long as ctx allows: no lock is held.
 type Policy func(ctx context.Context, a Attempt) error
 
-// admit asks the policy, if there is one.
+// admit holds an attempt against the caller's rate and asks the policy, if
+// there is one.
 func (p *Pool) admit(ctx context.Context, op string, req *Request, l Lease) error {
-	if p.cfg.Policy == nil {
-		return nil
+	if err := p.meter(PrincipalFrom(ctx), op, req, l); err != nil || p.cfg.Policy == nil {
+		return err
 	}
 	a := Attempt{Op: op, Who: PrincipalFrom(ctx), Lease: l}
 	id := l.Scope

@@ -29,6 +29,7 @@ type Pool struct {
 	choice choice   // reused by every decision
 	latest instant  // the latest instant ever acted upon
 
+	rates    rates
 	watchers []*watcher
 	watched  atomic.Bool // there are watchers
 }
@@ -39,7 +40,7 @@ func NewPool(c Config) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{cfg: c, zoneOf: map[scope.ID]*zone{}, t: newTable(), latest: longAgo}
+	p := &Pool{cfg: c, zoneOf: map[scope.ID]*zone{}, t: newTable(), latest: longAgo, rates: rates{}}
 	p.t.link = c.LinkUnique
 	for _, s := range c.Scopes {
 		if err := p.addSource(Source{Scope: s}); err != nil {
