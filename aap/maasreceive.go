@@ -173,7 +173,8 @@ func (m *MAAS) compareDeleted(now time.Time, from netip.AddrPort, t TimedRange) 
 	}
 	var b scope.SetBuilder
 	for _, p := range hit {
-		if m.isOurs(now, p.v, p.r, t.End, from) && !m.claims.holds(from, p.r) && !m.others.holds(from, p.r) {
+		// What we claim anew is in use in any case: or it would be claimed again at once.
+		if m.isOurs(now, p.v, p.r, t.End, from) && !m.claimed.overlaps(p.r) && !m.claims.holds(from, p.r) && !m.others.holds(from, p.r) {
 			m.correct(now, p.v, p.r)
 			b.Add(p.r)
 		} else {
