@@ -200,3 +200,22 @@ func TestPeerUp(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestLeafAfterSilence: a child whose claim has become a prefix may be unable to
+// say so for a waiting period; until then the domain does not take its addresses
+// for its own (MASC-12.2-8, MASC-D-61, MASC-D-68).
+func TestLeafAfterSilence(t *testing.T) {
+	w := newTown(t, nil)
+	w.ok("P1", of(10, masc.PrefixManaged, masc.Internal, "228.10.0.0/16"))
+	w.ok("I1", of(100, masc.PrefixManaged, masc.Internal, "228.10.0.0/20"))
+	w.wait(20 * time.Hour) // the node counts in days
+	w.ok("A1", with(of(200, masc.NewClaim, masc.Internal, "228.10.1.0/24"), func(c *masc.Claim) { c.Timestamp = masc.StampOf(w.now) }))
+	w.wait(2*masc.WaitingPeriod - time.Hour)
+	if w.n.IsLeaf() {
+		t.Error("it is a leaf before the child can have told what became of its claim")
+	}
+	w.wait(3 * day)
+	if !w.n.IsLeaf() {
+		t.Error("it is none for ever")
+	}
+}

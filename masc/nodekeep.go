@@ -43,7 +43,10 @@ func (n *Node) child(c *Claim, fresh bool) {
 		n.children++
 	}
 	const whole = 24 * 60 * 60 // counted in days, so that it is not stored at every claim
-	if until := (c.expiry()+n.cache.skew)/whole*whole + whole; until > n.parentUntil {
+	// What a claim has become may be unheard of for a waiting period: the
+	// network parts just before it is told.
+	until := c.expiry() + max(n.cache.skew, seconds(n.cfg.Waiting))
+	if until = until/whole*whole + whole; until > n.parentUntil {
 		n.parentUntil = until
 		n.held = true
 	}
