@@ -71,7 +71,7 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	s, err := NewServer(ctx, ServerConfig{
 		Allocator: r.pool, Conns: []net.PacketConn{conn}, Concurrent: r.concurrent,
-		Protocol: madcap.ServerConfig{Identifiers: []netip.Addr{rigServer.Addr()}},
+		Protocol: madcap.ServerConfig{Identifiers: []netip.Addr{rigServer.Addr()}, Features: []madcap.Feature{madcap.RetryAfter}},
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -146,6 +146,24 @@ func TestFullPool(t *testing.T) {
 			if _, err := r.allocate(1); err != nil {
 				r.t.Errorf("after release: %v", err)
 			}
+		})
+	}
+}
+
+// TestWaits lets a client wait until somebody's lease is over: the server
+// tells it when to come back and keeps its place (RFC 2730 section 2.13.2).
+func TestWaits(t *testing.T) {
+	for _, unicast := range []bool{true, false} {
+		inRig(t, unicast, func(r *rig) {
+			if _, err := r.allocate(4); err != nil {
+				r.t.Fatal(err)
+			}
+			from := time.Now()
+			l, err := lease.AllocateWait(r.t.Context(), r.client, lease.Request{Family: lease.IPv4, Scope: tiny.ID(), Lifetime: lease.Exactly(time.Hour)})
+			if waited := time.Since(from); err != nil || waited < 59*time.Minute || l.Start.After(time.Now()) {
+				r.t.Errorf("unicast %t: LEASE-3.1-13: %v, %v after %v, want an address when the hour is over", unicast, l, err, waited)
+			}
+			r.wantHeld(1)
 		})
 	}
 }

@@ -70,6 +70,10 @@ func requestOf(ask *madcap.Ask, id lease.ID) lease.Request {
 		// Later than the client's latest start is no use to it.
 		Retry: ask.CanDefer && ask.MaxStartTime.IsZero(),
 	}
+	if req.Retry && req.Start.Min.IsZero() {
+		// It would rather come back than have a lease that begins later.
+		req.Start = lease.Window{}
+	}
 	if len(ask.Ranges) > 0 {
 		// The ranges are of one family: the codec has seen to it.
 		req.Addrs, _ = scope.SetOf(ask.Ranges...)
