@@ -25,7 +25,10 @@ func TestAllocator(t *testing.T) {
 	}{
 		{"preallocated", local, 2 * time.Minute, func(c *AllocatorConfig) { c.Scopes[0].MAAS.Machine.Pool = 64 }},
 		{"claimed", local, 2 * time.Minute, func(c *AllocatorConfig) { c.Scopes[0].MAAS.Machine.MaxPool = -1 }},
-		{"without rest", small, 0, func(c *AllocatorConfig) { c.Pool.Guard = lease.NoGuard }},
+		{"without rest", small, 0, func(c *AllocatorConfig) {
+			c.Pool.Guard = lease.NoGuard
+			c.Scopes[0].MAAS.Machine.MaxPool = -1
+		}},
 		{"IPv6", scope.IPv6(3), 2 * time.Minute, nil},
 		{"stored", local, 2 * time.Minute, func(c *AllocatorConfig) { c.Pool.Store = new(lease.MemoryStore) }},
 	} {

@@ -43,13 +43,25 @@ func (a *Allocator) grant(ctx context.Context, op string, req lease.Request, hol
 	for try := 1; ; try++ {
 		p, done, err := a.plan(ctx, who, req, hold)
 		if err != nil || done {
-			return p, err
+			return p, during(op, err)
 		}
 		l, err := a.claimAndCommit(ctx, op, who, req, p, hold, commit)
 		if err == nil || !errors.Is(err, lease.ErrNone) || try == maxTries {
 			return l, err
 		}
 	}
+}
+
+// during returns an error of the pool as one of another operation: a plan is an
+// offer to the pool.
+func during(op string, err error) error {
+	var e *lease.Error
+	if errors.As(err, &e) {
+		renamed := *e
+		renamed.Op = op
+		return &renamed
+	}
+	return err
 }
 
 // plan returns what the pool would grant; done says that it has granted it
@@ -148,7 +160,7 @@ func (a *Allocator) claim(ctx context.Context, op string, z *zone, req lease.Req
 	if !req.Addrs.IsEmpty() {
 		w.Addrs, _ = req.Addrs.Intersect(z.grantable)
 	}
-	w.End = z.within(wholeSecond(end.Add(claimSlack)))
+	w.End = z.claimEnd(p.End, wholeSecond(end.Add(claimSlack)))
 	got, err := z.maas.Claim(ctx, w)
 	switch {
 	case errors.Is(err, aap.ErrUnavailable), errors.Is(err, aap.ErrContended), errors.Is(err, aap.ErrWant), errors.Is(err, aap.ErrBusy):

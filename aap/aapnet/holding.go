@@ -115,7 +115,7 @@ func (a *Allocator) held(z *zone, addrs scope.Set) scope.Set {
 // its identifier.
 func (a *Allocator) use(z *zone, key request, l lease.Lease, hold time.Duration) error {
 	old := a.uses[l.ID]
-	u := &use{lease: l, key: key, offered: hold > 0, until: z.within(wholeSecond(l.End.Add(a.guard())))}
+	u := &use{lease: l, key: key, offered: hold > 0, until: z.within(l.Addrs, wholeSecond(l.End.Add(a.guard())))}
 	if u.offered {
 		u.until = wholeSecond(a.cfg.Now().Add(hold))
 	}
@@ -187,7 +187,7 @@ func (a *Allocator) prolong(u *use, moved lease.Lease) error {
 	was, until := u.lease, u.until
 	var failed error
 	for _, h := range u.holds {
-		u.lease, u.until = moved, h.zone.within(wholeSecond(moved.End.Add(a.guard())))
+		u.lease, u.until = moved, h.zone.within(moved.Addrs, wholeSecond(moved.End.Add(a.guard())))
 		if err := a.settle(h); err != nil {
 			failed = err
 		}

@@ -243,6 +243,9 @@ func (o *ownAddrs) contains(from netip.AddrPort) bool {
 	if from.Port() != o.local.Port() {
 		return false
 	}
+	if from.Addr().IsUnspecified() { // a host without an address of its own
+		return true
+	}
 	if !slices.Contains(o.known, from.Addr()) && time.Since(o.looked) >= time.Second {
 		o.known, o.looked = hostAddrs(), time.Now()
 	}

@@ -34,7 +34,9 @@ func (a *Allocator) heed() {
 	for _, n := range news {
 		switch e := n.e.(type) {
 		case aap.Available:
+			a.mu.Lock()
 			a.follow(n.z, e.Space)
+			a.mu.Unlock()
 		case aap.Lost:
 			a.lose(n.z, e)
 		case aap.Granted:
@@ -120,7 +122,7 @@ func (a *Allocator) recallUse(z *zone, x *exported) {
 	u := &use{
 		lease: lease.Lease{ID: x.ID, Family: lease.FamilyOf(x.Scope), Scope: x.Scope, Addrs: x.Addrs, Start: x.Start, End: x.End},
 		key:   request{lease.Principal{Name: x.Holder, By: x.By}, x.Key},
-		until: wholeSecond(x.End.Add(x.Rest)), over: x.Released,
+		until: z.within(x.Addrs, wholeSecond(x.End.Add(x.Rest))), over: x.Released,
 	}
 	a.uses[x.ID] = u
 	if x.Key != "" && !x.Released {
@@ -144,7 +146,7 @@ func (a *Allocator) recallUse(z *zone, x *exported) {
 	}
 	z.last++
 	z.reclaims[z.last] = lost
-	if err := z.maas.Allocate(aap.Want{Token: z.last, Addrs: lost, End: z.within(u.until)}); err != nil {
+	if err := z.maas.Allocate(aap.Want{Token: z.last, Addrs: lost, End: u.until}); err != nil {
 		a.log.Error("cannot claim the addresses of a lease again", "lease", u.lease, "error", err)
 	}
 }
@@ -170,7 +172,9 @@ func (a *Allocator) notReclaimed(z *zone, e aap.Failed) {
 	delete(z.reclaims, e.Token)
 	loss.Leases = a.leasesOn(loss.Addrs)
 	a.mu.Unlock()
-	a.tell(loss)
+	if len(loss.Leases) > 0 { // else they only rested
+		a.tell(loss)
+	}
 }
 
 // leasesOn returns the leases in force that have any of the addresses.

@@ -107,19 +107,26 @@ func (a *Allocator) open(z *zone, p *piece, until time.Time) error {
 	return a.pool.AddSource(lease.Source{Scope: z.scope, Addrs: p.addrs, ValidUntil: until})
 }
 
-// within returns a time, but no later than all of the space ends.
-func (z *zone) within(t time.Time) time.Time {
-	if !z.scope.Divisible {
-		return t
-	}
-	var last time.Time
-	for _, s := range z.maas.Usable() {
-		if s.End.After(last) {
-			last = s.End
+// claimEnd returns until when to claim addresses that are needed until least at
+// least: wanted, but no longer than all ranges last that last long enough, lest
+// some of them are left out.
+func (z *zone) claimEnd(least, wanted time.Time) time.Time {
+	if z.scope.Divisible {
+		for _, s := range z.maas.Usable() {
+			if !s.End.Before(least) && s.End.Before(wanted) {
+				wanted = s.End
+			}
 		}
 	}
-	if last.Before(t) {
-		return last
+	return wanted
+}
+
+// within returns a time, but no later than any of the addresses is available.
+func (z *zone) within(addrs scope.Set, t time.Time) time.Time {
+	for _, p := range z.pieces {
+		if !p.until.IsZero() && p.until.Before(t) && p.addrs.Overlaps(addrs) {
+			t = p.until
+		}
 	}
 	return t
 }
