@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +53,7 @@ func TestDomain(t *testing.T) {
 		g := ledger{owner: map[netip.Addr]entry{}}
 		const rest = time.Minute
 		var users sync.WaitGroup
-		var full int
+		var full atomic.Int32
 		for range 3 {
 			a := d.allocator(t, small, func(c *AllocatorConfig) {
 				c.Pool.Guard = rest
@@ -66,7 +67,7 @@ func TestDomain(t *testing.T) {
 							Scope: small.ID(), Count: lease.Count{Min: 1, Max: 1 + rng.IntN(8)}, Lifetime: lease.AtMost(time.Duration(1+rng.IntN(15)) * time.Minute),
 						})
 						if errors.Is(err, lease.ErrNone) {
-							full++
+							full.Add(1)
 							time.Sleep(time.Minute)
 							continue
 						}
@@ -96,7 +97,7 @@ func TestDomain(t *testing.T) {
 			}
 		}
 		users.Wait()
-		t.Logf("%d grants and changes, %d times nothing was left", g.count, full)
+		t.Logf("%d grants and changes, %d times nothing was left", g.count, full.Load())
 		if g.count < 300 {
 			t.Errorf("%d grants and changes, want more", g.count)
 		}
@@ -115,7 +116,7 @@ func TestReleased(t *testing.T) {
 			c.Pool.Guard = 3 * time.Minute
 		}
 		a, b := d.allocator(t, two, narrow), d.allocator(t, two, narrow)
-		time.Sleep(4 * time.Minute)
+		pause(4 * time.Minute)
 		l, err := a.Allocate(t.Context(), lease.Request{Scope: two.ID(), Lifetime: lease.Exactly(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
@@ -131,14 +132,14 @@ func TestReleased(t *testing.T) {
 		if l, err = a.ChangeLifetime(t.Context(), l, lease.At(l.End.Add(time.Hour))); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(70 * time.Minute)
+		pause(70 * time.Minute)
 		taken("prolonged")
 		if err := a.Release(t.Context(), l); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		taken("resting")
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		if _, err := b.Allocate(t.Context(), same); err != nil {
 			t.Errorf("released: %v", err)
 		}
@@ -156,16 +157,16 @@ func TestConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d domain
 		d.SetFate(func(_, _ netip.AddrPort, _ []byte) []time.Duration { return nil })
-		var losses []Loss
+		var losses [2][]Loss
 		var all []*Allocator
-		for range 2 {
+		for i := range losses {
 			all = append(all, d.allocator(t, small, func(c *AllocatorConfig) {
 				c.Pool.Guard = time.Minute
 				c.Scopes[0].MAAS.Machine.MaxPool = -1
-				c.Lost = func(l Loss) { losses = append(losses, l) }
+				c.Lost = func(l Loss) { losses[i] = append(losses[i], l) }
 			}))
 		}
-		time.Sleep(4 * time.Minute)
+		pause(4 * time.Minute)
 		addr := scope.MustSet("239.255.0.7")
 		var leases []lease.Lease
 		for i, a := range all {
@@ -176,13 +177,10 @@ func TestConflict(t *testing.T) {
 			leases = append(leases, l)
 		}
 		d.SetFate(nil)
-		time.Sleep(time.Minute)
-		if len(losses) != 2 {
-			t.Fatalf("told of %v", losses)
-		}
+		pause(time.Minute)
 		for i, a := range all {
-			if l := losses[i]; len(l.Leases) != 1 || !l.Addrs.Equal(addr) || !l.From.IsValid() {
-				t.Errorf("told of %+v", l)
+			if l := losses[i]; len(l) != 1 || len(l[0].Leases) != 1 || !l[0].Addrs.Equal(addr) || !l[0].From.IsValid() {
+				t.Errorf("%d is told of %+v", i, l)
 			}
 			if l, err := a.ChangeLifetime(t.Context(), leases[i], lease.At(leases[i].End.Add(time.Hour))); !errors.Is(err, lease.ErrUnchanged) {
 				t.Errorf("prolonged %v, %v", l, err)
@@ -197,7 +195,7 @@ func TestConflict(t *testing.T) {
 		if n := len(all[0].MAAS(small.ID()).Allocations()); n != 0 {
 			t.Error("released, and still announced")
 		}
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		if l, err := all[0].Allocate(t.Context(), lease.Request{Scope: small.ID(), Addrs: addr}); !errors.Is(err, lease.ErrNone) {
 			t.Errorf("granted again: %v, %v", l, err)
 		}
@@ -215,7 +213,7 @@ func TestConflictUnused(t *testing.T) {
 		d.SetFate(func(_, _ netip.AddrPort, _ []byte) []time.Duration { return nil })
 		a := d.allocator(t, small, nil)
 		other := d.maas(t, aap.MAASConfig{Scope: small.Range})
-		time.Sleep(4 * time.Minute)
+		pause(4 * time.Minute)
 		l, err := a.Offer(t.Context(), lease.Request{Scope: small.ID()}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
@@ -224,7 +222,7 @@ func TestConflictUnused(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.SetFate(nil)
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if list := a.MAAS(small.ID()).Allocations(); len(list) != 0 || len(other.Allocations()) != 1 {
 			t.Errorf("%v is still announced", list)
 		}

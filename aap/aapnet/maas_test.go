@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,14 +56,14 @@ func TestClaim(t *testing.T) {
 		if err := a.Release(1); err != nil || len(a.Allocations()) != 0 {
 			t.Error("not released:", err)
 		}
-		time.Sleep(10 * time.Second) // for so long the other minds the claim it has heard
+		pause(10 * time.Second) // for so long the other minds the claim it has heard
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		want.Token = 2
 		if _, err = b.Claim(ctx, want); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if list := b.Allocations(); len(list) != 0 || a.Stats().Sent[aap.ACLM] != 4 {
 			t.Errorf("%v is left; %+v", list, a.Stats())
 		}
@@ -96,13 +97,13 @@ func TestPersist(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d domain
 		var stored aap.Snapshot
-		works := true
-		var granted []aap.Effect
+		var full atomic.Bool
+		var granted atomic.Int32
 		ctx, cancel := context.WithCancel(t.Context())
 		cfg := MAASConfig{
 			Machine: aap.MAASConfig{Scope: local.Range, Group: groupOf, MaxPool: -1}, Network: d.host(groupOf),
 			Persist: func(s aap.Snapshot) error {
-				if !works {
+				if full.Load() {
 					return errors.New("disk full")
 				}
 				stored = s
@@ -110,7 +111,7 @@ func TestPersist(t *testing.T) {
 			},
 			Notify: func(e aap.Effect) {
 				if _, ok := e.(aap.Granted); ok {
-					granted = append(granted, e)
+					granted.Add(1)
 				}
 			},
 		}
@@ -121,19 +122,19 @@ func TestPersist(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
 		ear := d.maas(t, aap.MAASConfig{Scope: local.Range})
-		time.Sleep(4 * time.Minute)
-		works = false
+		pause(4 * time.Minute)
+		full.Store(true)
 		if err := s.Allocate(aap.Want{Token: 9, Count: 2, End: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
-		if len(granted) != 0 || ear.Stats().Received[aap.AIU] != 0 {
-			t.Errorf("%d granted, %d announced without being stored", len(granted), ear.Stats().Received[aap.AIU])
+		pause(time.Minute)
+		if granted.Load() != 0 || ear.Stats().Received[aap.AIU] != 0 {
+			t.Errorf("%d granted, %d announced without being stored", granted.Load(), ear.Stats().Received[aap.AIU])
 		}
-		works = true
-		time.Sleep(time.Minute)
-		if len(granted) != 1 || ear.Stats().Received[aap.AIU] == 0 {
-			t.Errorf("%d granted, %d announced", len(granted), ear.Stats().Received[aap.AIU])
+		full.Store(false)
+		pause(time.Minute)
+		if granted.Load() != 1 || ear.Stats().Received[aap.AIU] == 0 {
+			t.Errorf("%d granted, %d announced", granted.Load(), ear.Stats().Received[aap.AIU])
 		}
 		cancel()
 		if err := <-ended; err != nil {
@@ -180,7 +181,7 @@ func TestCoordinator(t *testing.T) {
 		if err != nil || !space.Range.Covers(got.Addrs.Bounds()) {
 			t.Fatal(got, err)
 		}
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if !reports[aap.Report{Range: space.Range, InUse: 3}] {
 			t.Errorf("heard %v", reports)
 		}

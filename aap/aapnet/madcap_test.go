@@ -46,7 +46,7 @@ func TestMADCAP(t *testing.T) {
 			t.Cleanup(func() { c.Close(); host.Close() })
 			clients = append(clients, c)
 		}
-		time.Sleep(5 * time.Minute)
+		pause(5 * time.Minute)
 		var all scope.Set
 		var leases []lease.Lease
 		quick := 0
@@ -65,7 +65,7 @@ func TestMADCAP(t *testing.T) {
 				}
 				all, _ = all.Union(l.Addrs)
 				leases = append(leases, l)
-				time.Sleep(20 * time.Second)
+				pause(20 * time.Second)
 			}
 		}
 		if quick < 30 {

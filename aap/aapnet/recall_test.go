@@ -40,7 +40,7 @@ func (x *life) live(t *testing.T, f func(a *Allocator)) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- a.Run(ctx) }()
-	time.Sleep(5 * time.Minute)
+	pause(5 * time.Minute)
 	f(a)
 	cancel()
 	if err := <-done; err != nil {
@@ -103,7 +103,7 @@ func TestRecall(t *testing.T) {
 					if err := a.Release(t.Context(), longer); err != nil {
 						t.Error(err)
 					}
-					time.Sleep(2 * time.Minute)
+					pause(2 * time.Minute)
 					if announced(a).Overlaps(kept.Addrs) {
 						t.Error("still announced")
 					}
@@ -129,7 +129,7 @@ func TestRecallTaken(t *testing.T) {
 		})
 		x.snapshot = nil
 		other := x.maas(t, aap.MAASConfig{Scope: small.Range})
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if _, err := other.Claim(t.Context(), aap.Want{Token: 1, Addrs: l.Addrs, End: l.End}); err != nil {
 			t.Fatal(err)
 		}

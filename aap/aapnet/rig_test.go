@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mcastalloc/malloc/aap"
@@ -66,13 +67,10 @@ func run(t testing.TB, r interface{ Run(context.Context) error }) {
 	})
 }
 
-// only returns what of a scope is to be excluded so that n addresses are left.
-func only(s scope.Scope, n uint64) scope.Set {
-	r := transient(s.Range)
-	first, _ := r.At(scope.U128(n))
-	rest, _ := scope.NewRange(first, r.Last())
-	set, _ := scope.SetOf(rest)
-	return set
+// pause lets time pass, and everybody finish what is due.
+func pause(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // small is a scope of 512 addresses, of which half can be allocated.

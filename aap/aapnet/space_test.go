@@ -48,7 +48,7 @@ func TestSpace(t *testing.T) {
 		if _, err := a.Usage(t.Context(), global.ID(), began); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(4 * time.Minute)
+		pause(4 * time.Minute)
 		ask := lease.Request{Scope: global.ID(), Lifetime: lease.AtLeast(time.Hour)}
 		l, err := a.Allocate(t.Context(), ask)
 		if err != nil || !first.Range.Covers(l.Addrs.Bounds()) || l.End.After(first.End) {
@@ -68,7 +68,7 @@ func TestSpace(t *testing.T) {
 		if err := c.Announce([]aap.TimedRange{first, second}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		if l, err = a.ChangeLifetime(t.Context(), l, lease.NotBefore(began.Add(10*time.Hour))); err != nil {
 			t.Errorf("the space lasts longer: %v", err)
 		}
@@ -80,7 +80,7 @@ func TestSpace(t *testing.T) {
 		if _, err := c.Retract([]aap.TimedRange{second}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pause(time.Minute)
 		told := scope.Set{}
 		for _, x := range losses {
 			if len(x.Leases) == 0 || x.From.IsValid() {
@@ -103,7 +103,7 @@ func TestSpace(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		time.Sleep(2 * time.Minute)
+		pause(2 * time.Minute)
 		if got, err = a.Allocate(t.Context(), ask); err != nil || !second.Range.Covers(got.Addrs.Bounds()) {
 			t.Errorf("%v, %v, want one of %v", got, err, second)
 		}
@@ -126,7 +126,7 @@ func TestSpace6(t *testing.T) {
 		if l, err := a.Allocate(t.Context(), lease.Request{Scope: s.ID()}); !errors.Is(err, lease.ErrNone) {
 			t.Errorf("before anything is available: %v, %v", l, err)
 		}
-		time.Sleep(4 * time.Minute)
+		pause(4 * time.Minute)
 		l, err := a.Allocate(t.Context(), lease.Request{Scope: s.ID(), Count: lease.Count{Min: 3}})
 		if err != nil || !space.Range.Covers(l.Addrs.Bounds()) {
 			t.Errorf("%v, %v", l, err)
