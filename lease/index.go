@@ -201,8 +201,8 @@ func (d *node) put(c cell) (*node, number) {
 		return right, right.cells[0].first
 	}
 	i := d.kidAt(c.first)
-	if i+1 < len(d.keys) && !c.last.Less(d.keys[i+1]) {
-		d.keys[i+1] = c.last.Add(one) // what began the next kid is gone, and c reaches beyond
+	for j := i + 1; j < len(d.keys) && !c.last.Less(d.keys[j]); j++ {
+		d.keys[j] = c.last.Add(one) // what began there is gone, and c reaches beyond
 	}
 	kid, key := d.kids[i].put(c)
 	if kid == nil {

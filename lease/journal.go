@@ -20,6 +20,7 @@ import (
 type journal struct {
 	store     Store
 	most      int // writes in a commit
+	mostBytes int // octets in a commit; 0: no limit
 	exclusive bool
 	versions  map[number]uint64 // of the pages, as the table has them
 	marks     map[number][]span // addresses in the pages that are retired
@@ -40,6 +41,9 @@ func newJournal(s Store, damaged func(string, error)) *journal {
 	j := &journal{store: s, most: DefaultMaxWrites, versions: map[number]uint64{}, marks: map[number][]span{}, damaged: damaged}
 	if m, ok := s.(maxWrites); ok {
 		j.most = m.MaxWrites()
+	}
+	if m, ok := s.(maxBytes); ok {
+		j.mostBytes = m.MaxBytes()
 	}
 	if e, ok := s.(exclusive); ok {
 		j.exclusive = e.Exclusive()
@@ -208,6 +212,13 @@ func (p *Pool) lead(ctx context.Context) {
 	j.busy = true
 	defer j.leave()
 	batch, writes := p.batch()
+	for len(batch) > 1 && j.mostBytes > 0 && size(writes) > j.mostBytes {
+		half := len(batch) / 2
+		j.queue = batch[half:]
+		p.clearQueue()
+		j.queue = batch[:half]
+		batch, writes = p.batch()
+	}
 	j.flying = batch
 	p.mu.Unlock()
 	version, err := j.store.Commit(ctx, writes...)
@@ -223,6 +234,14 @@ func (p *Pool) lead(ctx context.Context) {
 		}
 		o.settled(nil)
 	}
+}
+
+// size returns about how many octets a commit has.
+func size(writes []Write) (n int) {
+	for _, w := range writes {
+		n += len(w.Key) + len(w.Value)
+	}
+	return n
 }
 
 func (o *op) settled(err error) {

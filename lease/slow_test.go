@@ -28,12 +28,14 @@ type slow struct {
 	rnd       *rand.Rand
 	faults    int // so many calls of a hundred fail
 	exclusive bool
+	bytes     int // a commit takes at most; 0: any number
 }
 
 var errSlow = errors.New("the store has failed")
 
 func (s *slow) Exclusive() bool { return s.exclusive }
 func (s *slow) MaxWrites() int  { return 12 }
+func (s *slow) MaxBytes() int   { return s.bytes }
 
 // pause sleeps for a while and says whether the call fails.
 func (s *slow) pause() (fails bool) {
@@ -68,8 +70,12 @@ func (s *slow) Commit(ctx context.Context, writes ...lease.Write) (uint64, error
 	if s.pause() {
 		return 0, errSlow
 	}
-	if len(writes) > s.MaxWrites() {
-		return 0, fmt.Errorf("%d writes in a commit", len(writes))
+	size := 0
+	for _, w := range writes {
+		size += len(w.Key) + len(w.Value)
+	}
+	if len(writes) > s.MaxWrites() || s.bytes > 0 && size > s.bytes {
+		return 0, fmt.Errorf("%d writes of %d octets in a commit", len(writes), size)
 	}
 	v, err := s.Store.Commit(ctx, writes...)
 	if s.pause() && err == nil {
@@ -242,4 +248,27 @@ func (m *slowModel) moved(ctx context.Context, p *lease.Pool, l lease.Lease, end
 	case !changed.End.Equal(end):
 		m.Errorf("LEASE-3.2-1: end %v, want %v", changed.End, end)
 	}
+}
+
+// What many callers do at once goes into several commits where one would be
+// too large.
+func TestCommitsAreCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, exclusive := range []bool{true, false} {
+			store := &slow{Store: &lease.MemoryStore{}, rnd: rand.New(rand.NewPCG(1, 1)), exclusive: exclusive, bytes: 2000}
+			p, err := lease.NewPool(lease.Config{Scopes: []scope.Scope{scope.IPv4Local()}, Store: store})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			for i := range 40 {
+				wg.Go(func() {
+					if _, err := p.Allocate(as(fmt.Sprintf("%050d", i)), ipv4); err != nil {
+						t.Errorf("LEASE-S-4: exclusive %t, grant %d: %v", exclusive, i, err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
 }

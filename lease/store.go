@@ -60,6 +60,10 @@ type exclusive interface{ Exclusive() bool }
 
 type maxWrites interface{ MaxWrites() int }
 
+// A store whose method MaxBytes() int gives a number takes commits of so many
+// octets at most, keys and values together.
+type maxBytes interface{ MaxBytes() int }
+
 // MemoryStore is a [Store] in memory: the reference for others, and good for
 // tests, several pools on one store included. The zero value is empty. It is
 // safe for concurrent use.

@@ -126,6 +126,15 @@ func (s *Store) Close() error {
 // default. They may have 1.5 MiB together.
 func (s *Store) MaxWrites() int { return maxWrites }
 
+// MaxBytes says how many octets of keys and values one Commit takes for sure:
+// etcd's limit is on the whole request, which names each key twice.
+func (s *Store) MaxBytes() int {
+	return maxRequest - requestOverhead - maxWrites*(writeOverhead+2*(len(s.prefix)+longestKey))
+}
+
+// longestKey is more than the pool's keys have, counted once too often.
+const longestKey = 64
+
 // Load implements [lease.Store]. It reads page by page at one revision; if
 // etcd is made to forget that revision meanwhile (compaction), it ends with an
 // error.
