@@ -15,7 +15,7 @@ import (
 // idPrefix begins the requirement IDs of a document.
 var idPrefix = map[string]string{
 	"RFC 2730": "MADCAP-", "RFC 2907": "MADCAP-N", "RFC 2771": "LEASE-", "RFC 2776": "MZAP-",
-	"RFC 2909": "MASC-", "RFC 5058": "XCAST-",
+	"RFC 2909": "MASC-", "AAP draft": "AAP-", "RFC 5058": "XCAST-",
 }
 
 // TestSections keeps the README's table of sections true: a section said to be
