@@ -71,7 +71,10 @@ func (p *Pool) changeOnce(ctx context.Context, s *sight, what string, l Lease, t
 	if err != nil {
 		return Lease{}, nil, err
 	}
-	was := *r
+	var were []earlier
+	if r.stored != nil {
+		were = append(were, earlier{r, *r})
+	}
 	switch {
 	case start == r.start && end == r.end:
 		return r.lease(), r.unsettled(), nil
@@ -80,7 +83,7 @@ func (p *Pool) changeOnce(ctx context.Context, s *sight, what string, l Lease, t
 	default:
 		p.t.retime(r, end, end.add(r.rest))
 	}
-	return r.lease(), p.note(r, s.list(), nil, earlier{r, was}), nil
+	return r.lease(), p.note(r, s.list(), nil, were...), nil
 }
 
 // move decides what becomes of the instants of r.

@@ -43,24 +43,25 @@ func (t *table) consistent() error {
 	records, gaps := 0, 0
 	for _, z := range t.zones {
 		records += len(z.queue)
-		for i, r := range z.queue {
-			if int(r.slot) != i || i > 0 && z.queue[(i-1)/4].gone > r.gone {
+		for i, q := range z.queue {
+			r := q.rec
+			if int(r.slot) != i || i > 0 && z.queue[(i-1)/4].gone > q.gone || q.gone != r.gone {
 				return fmt.Errorf("queue is out of order at %d", i)
 			}
 			if seen[r] != r.count() {
 				return fmt.Errorf("a record of %d addresses has %d in cells", r.count(), seen[r])
 			}
-			if r.gap != nil {
+			if g := z.gaps.of[r]; g != nil {
 				gaps++
-				if r.gap.from != t.gapBefore(r) || r.gap.to != r.start || r.gap.rec != r {
-					return fmt.Errorf("gap %v..%v before %v, want from %v", r.gap.from, r.gap.to, r.start, t.gapBefore(r))
+				if g.from != t.gapBefore(r) || g.to != r.start || g.rec != r {
+					return fmt.Errorf("gap %v..%v before %v, want from %v", g.from, g.to, r.start, t.gapBefore(r))
 				}
 			}
 		}
 		gaps -= z.gaps.root.count()
 		for _, src := range z.sources {
 			open := src.free.Set()
-			for _, r := range src.rested {
+			for _, r := range src.rested.runs[src.rested.head:] {
 				one, _ := scope.SetOf(r.toRange())
 				open, _ = open.Union(one)
 			}

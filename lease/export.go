@@ -87,7 +87,7 @@ func (p *Pool) importOne(ctx context.Context, e *exported) error {
 		case !e.Start.Before(e.End) && !e.Released || e.Rest < 0 || e.ID == "":
 			return nil, ErrLifetime
 		}
-		if old := p.t.byID[e.ID]; old != nil && old.gone > now {
+		if old := p.t.byID.get(e.ID); old != nil && old.gone > now {
 			return nil, ErrInUse
 		}
 		var runs []span
@@ -96,8 +96,9 @@ func (p *Pool) importOne(ctx context.Context, e *exported) error {
 		}
 		r := &record{
 			id: e.ID, key: e.Key, zone: z, start: instantOf(e.Start), end: instantOf(e.End), rest: e.Rest,
-			state: leased, shared: e.Shared, span: runs[0], more: runs[1:],
+			state: leased, shared: e.Shared,
 		}
+		r.setRuns(runs)
 		if r.gone = r.busy(); r.gone <= now {
 			return nil, nil
 		}

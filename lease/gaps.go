@@ -20,6 +20,7 @@ type gap struct {
 // interval is found without looking at those that are too short.
 type gaps struct {
 	root   *gap
+	of     map[*record]*gap // that before a record which has not begun
 	serial uint64
 }
 
@@ -41,15 +42,18 @@ func (g *gap) update() *gap {
 	return g
 }
 
-// add puts a gap before r into the tree.
-func (t *gaps) add(r *record, from instant) *gap {
+// add puts a gap before r, which has none, into the tree.
+func (t *gaps) add(r *record, from instant) {
 	t.serial++
 	x := t.serial * 0x9e3779b97f4a7c15 // a fixed mixing of the serial is random enough for balance
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	g := &gap{from: from, to: r.start, rec: r, serial: t.serial, priority: x ^ x>>31}
 	t.root = t.root.insert(g)
-	return g
+	if t.of == nil {
+		t.of = map[*record]*gap{}
+	}
+	t.of[r] = g
 }
 
 func (n *gap) insert(g *gap) *gap {
@@ -81,7 +85,13 @@ func (n *gap) split(g *gap) (before, after *gap) {
 	return n.update(), after
 }
 
-func (t *gaps) remove(g *gap) { t.root = t.root.delete(g) }
+// remove takes the gap before r out, if it has one.
+func (t *gaps) remove(r *record) {
+	if g := t.of[r]; g != nil {
+		t.root = t.root.delete(g)
+		delete(t.of, r)
+	}
+}
 
 func (n *gap) delete(g *gap) *gap {
 	switch {

@@ -97,31 +97,37 @@ func (c *cell) copied(s span) cell {
 	return d
 }
 
-// index holds disjoint cells in the order of their addresses: a B-tree whose
-// leaves alone hold cells. The zero value is empty.
+// index holds disjoint cells in the order of their addresses, in a B-tree. The
+// zero value is empty.
 type index struct {
 	root node
 	n    int // cells
 }
 
 const (
-	leafMost = 64  // cells in a leaf
-	kidsMost = 128 // children of an inner node
+	leafMost = 37  // cells in a leaf; so many fill 1,792 octets, a size that memory comes in
+	kidsMost = 128 // children of a node
 )
 
+// node is an inner node of the tree. Its children are nodes or leaves.
 type node struct {
-	cells []cell   // of a leaf
-	kids  []*node  // of an inner node
-	keys  []number // the lowest address each kid may hold; the first key does not count
+	kids   []*node
+	leaves []*leaf
+	keys   []number // the lowest address each child may hold; the first key does not count
 }
 
-// leafAt returns the position of the first cell of a leaf that ends at n or
-// later.
-func (d *node) leafAt(n number) int {
-	low, high := 0, len(d.cells)
+// leaf holds cells.
+type leaf struct {
+	n     int
+	cells [leafMost]cell
+}
+
+// at returns the position of the first cell that ends at n or later.
+func (l *leaf) at(n number) int {
+	low, high := 0, l.n
 	for low < high {
 		mid := int(uint(low+high) >> 1)
-		if d.cells[mid].last.Less(n) {
+		if l.cells[mid].last.Less(n) {
 			low = mid + 1
 		} else {
 			high = mid
@@ -130,8 +136,22 @@ func (d *node) leafAt(n number) int {
 	return low
 }
 
-// kidAt returns the position of the kid that n belongs to.
-func (d *node) kidAt(n number) int {
+// insert puts c in at i.
+func (l *leaf) insert(i int, c cell) {
+	copy(l.cells[i+1:l.n+1], l.cells[i:l.n])
+	l.cells[i] = c
+	l.n++
+}
+
+// delete takes the cell at i out.
+func (l *leaf) delete(i int) {
+	copy(l.cells[i:l.n], l.cells[i+1:l.n])
+	l.n--
+	l.cells[l.n] = cell{}
+}
+
+// childAt returns the position of the child that n belongs to.
+func (d *node) childAt(n number) int {
 	low, high := 1, len(d.keys)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
@@ -149,16 +169,25 @@ func (d *node) kidAt(n number) int {
 func (x *index) in(s span, yield func(*cell) bool) { x.root.in(s, yield) }
 
 func (d *node) in(s span, yield func(*cell) bool) bool {
-	if d.kids == nil {
-		for i := d.leafAt(s.first); i < len(d.cells); i++ {
-			if s.last.Less(d.cells[i].first) || !yield(&d.cells[i]) {
+	from := d.childAt(s.first)
+	for i := from; i < len(d.keys); i++ {
+		if i > from && s.last.Less(d.keys[i]) {
+			return false
+		}
+		if d.kids != nil {
+			if !d.kids[i].in(s, yield) {
 				return false
 			}
+		} else if !d.leaves[i].in(s, yield) {
+			return false
 		}
-		return true
 	}
-	for i := d.kidAt(s.first); i < len(d.kids); i++ {
-		if !d.kids[i].in(s, yield) {
+	return true
+}
+
+func (l *leaf) in(s span, yield func(*cell) bool) bool {
+	for i := l.at(s.first); i < l.n; i++ {
+		if s.last.Less(l.cells[i].first) || !yield(&l.cells[i]) {
 			return false
 		}
 	}
@@ -167,12 +196,8 @@ func (d *node) in(s span, yield func(*cell) bool) bool {
 
 // find returns the cell that holds n, or nil.
 func (x *index) find(n number) *cell {
-	d := &x.root
-	for d.kids != nil {
-		d = d.kids[d.kidAt(n)]
-	}
-	if i := d.leafAt(n); i < len(d.cells) && !n.Less(d.cells[i].first) {
-		return &d.cells[i]
+	for c := range func(yield func(*cell) bool) { x.in(span{n, n}, yield) } {
+		return c
 	}
 	return nil
 }
@@ -180,6 +205,9 @@ func (x *index) find(n number) *cell {
 // put adds a cell, whose addresses no other may hold.
 func (x *index) put(c cell) {
 	x.n++
+	if x.root.keys == nil {
+		x.root = node{leaves: []*leaf{{}}, keys: make([]number, 1)}
+	}
 	if right, key := x.root.put(c); right != nil {
 		left := x.root
 		x.root = node{kids: []*node{&left, right}, keys: []number{{}, key}}
@@ -189,46 +217,75 @@ func (x *index) put(c cell) {
 // put adds c below d. If d had to be split it returns the right half and the
 // lowest address in it.
 func (d *node) put(c cell) (*node, number) {
-	if d.kids == nil {
-		d.cells = slices.Insert(d.cells, d.leafAt(c.first), c)
-		if len(d.cells) <= leafMost {
-			return nil, number{}
-		}
-		half := splitAt(len(d.cells), d.leafAt(c.first))
-		right := &node{cells: append(make([]cell, 0, leafMost+1), d.cells[half:]...)}
-		clear(d.cells[half:])
-		d.cells = d.cells[:half]
-		return right, right.cells[0].first
-	}
-	i := d.kidAt(c.first)
+	i := d.childAt(c.first)
 	for j := i + 1; j < len(d.keys) && !c.last.Less(d.keys[j]); j++ {
 		d.keys[j] = c.last.Add(one) // what began there is gone, and c reaches beyond
 	}
-	kid, key := d.kids[i].put(c)
-	if kid == nil {
+	if d.kids != nil {
+		kid, key := d.kids[i].put(c)
+		if kid == nil {
+			return nil, number{}
+		}
+		d.kids = slices.Insert(d.kids, i+1, kid)
+		d.keys = slices.Insert(d.keys, i+1, key)
+	} else {
+		l, key := d.leaves[i].put(c)
+		if l == nil {
+			return nil, number{}
+		}
+		d.leaves = slices.Insert(d.leaves, i+1, l)
+		d.keys = slices.Insert(d.keys, i+1, key)
+	}
+	if len(d.keys) <= kidsMost {
 		return nil, number{}
 	}
-	d.kids = slices.Insert(d.kids, i+1, kid)
-	d.keys = slices.Insert(d.keys, i+1, key)
-	if len(d.kids) <= kidsMost {
+	half := splitAt(len(d.keys), i+1)
+	right := &node{keys: cutOff(&d.keys, half)}
+	if d.kids != nil {
+		right.kids = cutOff(&d.kids, half)
+	} else {
+		right.leaves = cutOff(&d.leaves, half)
+	}
+	return right, right.keys[0]
+}
+
+// put adds c. If the leaf was full it returns the right half and the lowest
+// address in it.
+func (l *leaf) put(c cell) (*leaf, number) {
+	i := l.at(c.first)
+	if l.n < leafMost {
+		l.insert(i, c)
 		return nil, number{}
 	}
-	half := splitAt(len(d.kids), i+1)
-	right := &node{kids: slices.Clone(d.kids[half:]), keys: slices.Clone(d.keys[half:])}
-	key = right.keys[0]
-	clear(d.kids[half:])
-	d.kids, d.keys = d.kids[:half], d.keys[:half]
-	return right, key
+	half := splitAt(leafMost, i)
+	right := &leaf{}
+	right.n = copy(right.cells[:], l.cells[half:])
+	clear(l.cells[half:])
+	l.n = half
+	if i <= half {
+		l.insert(i, c)
+	} else {
+		right.insert(i-half, c)
+	}
+	return right, right.cells[0].first
 }
 
 // splitAt says where to split n entries of which the one at i is new: in the
 // middle, but near the end when entries come in ascending order, so that
 // nodes are left full then.
 func splitAt(n, i int) int {
-	if i == n-1 {
+	if i >= n-1 {
 		return n - n/8
 	}
 	return n / 2
+}
+
+// cutOff cuts a list at i and returns what was behind.
+func cutOff[T any](list *[]T, i int) []T {
+	behind := slices.Clone((*list)[i:])
+	clear((*list)[i:])
+	*list = (*list)[:i]
+	return behind
 }
 
 // del removes the cell that starts at n.
@@ -242,24 +299,29 @@ func (x *index) del(n number) {
 }
 
 func (d *node) del(n number) bool {
-	if d.kids == nil {
-		i := d.leafAt(n)
-		if i == len(d.cells) || d.cells[i].first != n {
-			return false
-		}
-		d.cells = slices.Delete(d.cells, i, i+1)
-		return true
-	}
-	i := d.kidAt(n)
-	if !d.kids[i].del(n) {
+	if d.keys == nil {
 		return false
 	}
-	if i+1 == len(d.kids) {
-		i = max(i-1, 0)
+	i := d.childAt(n)
+	if d.kids != nil {
+		if !d.kids[i].del(n) {
+			return false
+		}
+		if k := max(min(i, len(d.kids)-2), 0); len(d.kids[i].keys) <= kidsMost/4 && k+1 < len(d.kids) && d.kids[k].absorb(d.kids[k+1], d.keys[k+1]) {
+			d.kids = slices.Delete(d.kids, k+1, k+2)
+			d.keys = slices.Delete(d.keys, k+1, k+2)
+		}
+		return true
 	}
-	if i+1 < len(d.kids) && d.kids[i].absorb(d.kids[i+1], d.keys[i+1]) {
-		d.kids = slices.Delete(d.kids, i+1, i+2)
-		d.keys = slices.Delete(d.keys, i+1, i+2)
+	l := d.leaves[i]
+	at := l.at(n)
+	if at == l.n || l.cells[at].first != n {
+		return false
+	}
+	l.delete(at)
+	if k := max(min(i, len(d.leaves)-2), 0); l.n <= leafMost/4 && k+1 < len(d.leaves) && d.leaves[k].absorb(d.leaves[k+1]) {
+		d.leaves = slices.Delete(d.leaves, k+1, k+2)
+		d.keys = slices.Delete(d.keys, k+1, k+2)
 	}
 	return true
 }
@@ -267,15 +329,23 @@ func (d *node) del(n number) bool {
 // absorb moves all of right, whose lowest address is key, into d if both
 // together are half full at most.
 func (d *node) absorb(right *node, key number) bool {
-	if len(d.cells)+len(right.cells) > leafMost/2 || len(d.kids)+len(right.kids) > kidsMost/2 {
+	if len(d.keys)+len(right.keys) > kidsMost/2 {
 		return false
 	}
-	d.cells = append(d.cells, right.cells...)
-	if d.kids != nil {
-		right.keys[0] = key
-		d.kids = append(d.kids, right.kids...)
-		d.keys = append(d.keys, right.keys...)
+	right.keys[0] = key
+	d.keys = append(d.keys, right.keys...)
+	d.kids = append(d.kids, right.kids...)
+	d.leaves = append(d.leaves, right.leaves...)
+	return true
+}
+
+// absorb moves all cells of right into l if both together are half full at
+// most, or one is empty.
+func (l *leaf) absorb(right *leaf) bool {
+	if l.n+right.n > leafMost/2 && l.n > 0 && right.n > 0 {
+		return false
 	}
+	l.n += copy(l.cells[l.n:], right.cells[:right.n])
 	return true
 }
 

@@ -68,11 +68,9 @@ func (n *name) here(p *Pool) []*record {
 	case quotaPrefix:
 		return p.countedFor(n.who, n.scope)
 	case idPrefix:
-		r = p.t.byID[n.id]
+		r = p.t.byID.get(n.id)
 	default:
-		if h := p.t.holders[n.who]; h != nil {
-			r = p.t.byKey[requestKey{h, n.request}]
-		}
+		r = p.t.withKey(n.who, n.request)
 	}
 	if r == nil || r.stored == nil || r.gone <= p.latest {
 		return nil

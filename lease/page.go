@@ -134,7 +134,11 @@ func appendRecord(b []byte, r *record) []byte {
 	for _, t := range []uint64{uint64(r.start), uint64(r.end), uint64(r.rest), uint64(r.gone)} {
 		b = binary.BigEndian.AppendUint64(b, t)
 	}
-	b = binary.AppendUvarint(b, uint64(1+len(r.more)))
+	runs := 1
+	if r.more != nil {
+		runs += len(*r.more)
+	}
+	b = binary.AppendUvarint(b, uint64(runs))
 	for s := range r.spans {
 		b = appendNumber(appendNumber(b, s.first), s.last)
 	}
@@ -176,14 +180,14 @@ func decodePage(b []byte, yield func(*storedRecord)) (latest instant, marks []sp
 		r.shared = d.octet() != 0
 		r.start, r.end = instant(d.uint64()), instant(d.uint64())
 		r.rest, r.gone = time.Duration(d.uint64()), instant(d.uint64())
+		var runs []span
 		for n := d.uvarint(); n > 0 && !d.bad; n-- {
 			s := span{d.number(), d.number()}
-			if r.span == (span{}) {
-				r.span = s
-			} else {
-				r.more = append(r.more, s)
-			}
+			runs = append(runs, s)
 			d.bad = d.bad || s.last.Less(s.first)
+		}
+		if len(runs) > 0 {
+			r.setRuns(runs)
 		}
 		if d.bad || r.span == (span{}) || r.end <= r.start && r.state != released || r.state == offered || r.state > released {
 			return latest, marks, errDamaged

@@ -97,7 +97,7 @@ func (p *Pool) limits() limits {
 func (p *Pool) Withdraw(ctx context.Context, id ID) error {
 	return p.durably(ctx, "withdraw", p.names(id), func(s *sight) (*op, error) {
 		now, _ := p.tick()
-		r := p.t.byID[id]
+		r := p.t.byID.get(id)
 		if r == nil || r.gone <= now || r.state != offered && r.state != deferred || !p.may(ctx, r) {
 			return nil, notLeased("withdraw")
 		}
@@ -127,7 +127,10 @@ func (p *Pool) Release(ctx context.Context, l Lease) error {
 
 // end gives r back: what was never used, or needs no rest, is free at once.
 func (p *Pool) end(s *sight, r *record, now instant) *op {
-	was := *r
+	var were []earlier
+	if r.stored != nil {
+		were = append(were, earlier{r, *r})
+	}
 	if r.state != leased || now < r.start || r.rest == 0 {
 		p.t.remove(r)
 		r.gone = now
@@ -136,7 +139,7 @@ func (p *Pool) end(s *sight, r *record, now instant) *op {
 		last := min(now, r.end)
 		p.t.retime(r, last, last.add(r.rest))
 	}
-	return p.note(r, s.list(), nil, earlier{r, was})
+	return p.note(r, s.list(), nil, were...)
 }
 
 // owned finds the record of a lease, live, resting or released, that the
@@ -145,7 +148,7 @@ func (p *Pool) owned(ctx context.Context, op string, l Lease, now instant) (*rec
 	if !l.Family.valid() {
 		return nil, &Error{Op: op, Param: ParamFamily, Got: l.Family.String(), Want: "IPv4 or IPv6", Err: ErrFamily}
 	}
-	r := p.t.byID[l.ID]
+	r := p.t.byID.get(l.ID)
 	if r == nil || r.gone <= now || r.state != leased && r.state != released || r.zone.family != l.Family || !p.may(ctx, r) {
 		return nil, notLeased(op)
 	}

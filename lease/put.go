@@ -48,7 +48,8 @@ func (p *Pool) keepResting(old, r *record, now instant) *record {
 		return nil
 	}
 	rest := *old
-	rest.key, rest.state, rest.gap, rest.span, rest.more = "", released, nil, left[0], left[1:]
+	rest.key, rest.state = "", released
+	rest.setRuns(left)
 	if rest.stored != nil {
 		rest.stored = &stored{serial: newSerial(p.cfg.Rand)}
 	}
@@ -59,7 +60,7 @@ func (p *Pool) keepResting(old, r *record, now instant) *record {
 
 // restore puts back a record that was taken out, if it still counts.
 func (p *Pool) restore(r *record) {
-	if r.slot, r.gap = -1, nil; r.gone > p.latest {
+	if r.slot = -1; r.gone > p.latest {
 		p.t.evict(r)
 		r.holder = p.t.holder(r.holder.Principal)
 		p.t.add(r, p.latest, false)
@@ -83,22 +84,20 @@ func (p *Pool) record(who Principal, req *Request, q *query, as state) *record {
 	}
 	r.gone = r.busy()
 	picks := p.choice.picks
-	r.span = picks[0].span
-	if len(picks) > 1 {
-		slices.SortFunc(picks, func(a, b pick) int { return a.first.Cmp(b.first) })
+	if len(picks) == 1 {
 		r.span = picks[0].span
-		last := &r.span
-		r.more = make([]span, 0, len(picks)-1)
-		for _, k := range picks[1:] {
-			if last.last.Add(one) == k.first {
-				last.last = k.last
-				continue
-			}
-			r.more = append(r.more, k.span)
-			last = &r.more[len(r.more)-1]
-		}
-		r.more = slices.Clip(r.more)
+		return r
 	}
+	slices.SortFunc(picks, func(a, b pick) int { return a.first.Cmp(b.first) })
+	runs := make([]span, 0, len(picks))
+	for _, k := range picks {
+		if n := len(runs); n > 0 && runs[n-1].last.Add(one) == k.first {
+			runs[n-1].last = k.last
+		} else {
+			runs = append(runs, k.span)
+		}
+	}
+	r.setRuns(slices.Clip(runs))
 	return r
 }
 

@@ -3,63 +3,76 @@
 package lease
 
 // queue is a heap of records by the instant at which they are gone, with four
-// children to a node. Each record knows its place.
-type queue []*record
+// children to a node. Each record knows its place; the instants stand in the
+// queue too, so that keeping it in order reads no record.
+type queue []queued
 
-func (q queue) less(i, j int) bool { return q[i].gone < q[j].gone }
+type queued struct {
+	gone instant // as rec.gone
+	rec  *record
+}
 
-func (q queue) swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].slot, q[j].slot = int32(i), int32(j)
+// set puts e at i.
+func (q queue) set(i int, e queued) {
+	q[i] = e
+	e.rec.slot = int32(i)
 }
 
 func (q *queue) push(r *record) {
-	r.slot = int32(len(*q))
-	*q = append(*q, r)
-	q.up(int(r.slot))
+	*q = append(*q, queued{})
+	q.up(len(*q)-1, queued{r.gone, r})
 }
 
 func (q *queue) remove(r *record) {
-	i, last := int(r.slot), len(*q)-1
-	q.swap(i, last)
-	(*q)[last] = nil
+	last := len(*q) - 1
+	e := (*q)[last]
+	(*q)[last] = queued{}
 	*q = (*q)[:last]
-	if i < last {
-		q.fix((*q)[i])
+	if e.rec != r {
+		q.move(int(r.slot), e)
 	}
 }
 
 // fix restores the order after r.gone has changed.
-func (q queue) fix(r *record) {
-	q.up(int(r.slot))
-	q.down(int(r.slot))
-}
+func (q queue) fix(r *record) { q.move(int(r.slot), queued{r.gone, r}) }
 
-func (q queue) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 4
-		if !q.less(i, parent) {
-			return
-		}
-		q.swap(i, parent)
-		i = parent
+// move puts e where it belongs, at i, above or below, in the place of what is
+// at i.
+func (q queue) move(i int, e queued) {
+	if i > 0 && e.gone < q[(i-1)/4].gone {
+		q.up(i, e)
+	} else {
+		q.down(i, e)
 	}
 }
 
-func (q queue) down(i int) {
+func (q queue) up(i int, e queued) {
+	for i > 0 {
+		parent := (i - 1) / 4
+		if q[parent].gone <= e.gone {
+			break
+		}
+		q.set(i, q[parent])
+		i = parent
+	}
+	q.set(i, e)
+}
+
+func (q queue) down(i int, e queued) {
 	for {
-		least := i
+		least, gone := i, e.gone
 		for kid := 4*i + 1; kid <= 4*i+4 && kid < len(q); kid++ {
-			if q.less(kid, least) {
-				least = kid
+			if q[kid].gone < gone {
+				least, gone = kid, q[kid].gone
 			}
 		}
 		if least == i {
-			return
+			break
 		}
-		q.swap(i, least)
+		q.set(i, q[least])
 		i = least
 	}
+	q.set(i, e)
 }
 
 // until calls yield for records that are gone at t, in no order, until it
@@ -70,7 +83,7 @@ func (q queue) untilFrom(i int, t instant, yield func(*record) bool) bool {
 	if i >= len(q) || q[i].gone > t {
 		return true
 	}
-	if !yield(q[i]) {
+	if !yield(q[i].rec) {
 		return false
 	}
 	for kid := 4*i + 1; kid <= 4*i+4; kid++ {

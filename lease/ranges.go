@@ -99,7 +99,7 @@ func (p *Pool) CloseSource(id scope.ID, addrs scope.Set) error {
 func (p *Pool) RemoveSource(id scope.ID, addrs scope.Set) error {
 	now, _ := p.begin()
 	defer p.mu.Unlock()
-	p.t.sweep(now, len(p.t.byID)+1)
+	p.t.sweep(now, p.t.byID.n+1)
 	inside, err := p.cutSources(id, addrs)
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func (p *Pool) meter(who Principal, op string, req *Request, l Lease) error {
 	f, id := l.Family, l.Scope
 	if req != nil {
 		f, id = req.Family, req.Scope
-	} else if r := p.t.byID[l.ID]; r != nil {
+	} else if r := p.t.byID.get(l.ID); r != nil {
 		f, id = r.zone.family, r.zone.scope.ID()
 	}
 	z, err := p.zone(op, f, id)

@@ -290,13 +290,13 @@ func (p *Pool) takeOver(s *storedRecord) {
 		p.zoneOf[s.scope] = r.zone
 		p.t.zones = append(p.t.zones, r.zone)
 	}
-	byID, byKey := p.t.byID[r.id], p.t.byKey[requestKey{r.holder, r.key}]
+	byID, byKey := p.t.byID.get(r.id), p.t.byKey.get(r.request())
 	p.t.add(r, p.latest, false)
 	if byID != nil && byID.end > r.end { // that one is newer
-		p.t.byID[r.id] = byID
+		p.t.byID.set(byID)
 	}
 	if byKey != nil && byKey.end > r.end {
-		p.t.byKey[requestKey{r.holder, r.key}] = byKey
+		p.t.byKey.set(byKey)
 	}
 }
 

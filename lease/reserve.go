@@ -163,7 +163,7 @@ func (p *Pool) zone(op string, f Family, id scope.ID) (*zone, error) {
 // ErrInUse.
 func (p *Pool) earlier(who Principal, req *Request, now instant) (r *record, again bool, err error) {
 	if req.ID != "" {
-		r = p.t.byID[req.ID]
+		r = p.t.byID.get(req.ID)
 		switch {
 		case r == nil || r.gone <= now:
 			r = nil
@@ -180,10 +180,8 @@ func (p *Pool) earlier(who Principal, req *Request, now instant) (r *record, aga
 		}
 	}
 	if req.Key != "" {
-		if h := p.t.holders[who]; h != nil {
-			if k := p.t.byKey[requestKey{h, req.Key}]; k != nil && k.gone > now {
-				return k, k.live(now), nil
-			}
+		if k := p.t.withKey(who, req.Key); k != nil && k.gone > now {
+			return k, k.live(now), nil
 		}
 	}
 	if r != nil && r.holder.Principal != who {
@@ -195,7 +193,7 @@ func (p *Pool) earlier(who Principal, req *Request, now instant) (r *record, aga
 // decide is table.decide, with enough rested addresses made free before it and
 // everything swept that is gone if nothing was found.
 func (p *Pool) decide(q *query) error {
-	if len(p.t.byID) >= p.cfg.MaxLeases && q.self == nil {
+	if p.t.byID.n >= p.cfg.MaxLeases && q.self == nil {
 		return &QuotaError{Limit: "MaxLeases", Max: int64(p.cfg.MaxLeases)}
 	}
 	enough := q.most

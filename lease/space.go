@@ -14,7 +14,7 @@ type source struct {
 	addrs   scope.Set
 	ranges  []span       // the same, ascending
 	free    *scope.Space // addresses that no record holds at any time
-	rested  []span       // more of them, those that became free last, oldest first
+	rested  spanQueue    // more of them, those that became free last
 	until   instant      // when the addresses are ours no more
 	closed  bool         // no new lease and no later end here
 	retired bool         // the same, as the store says
@@ -73,7 +73,7 @@ func (t *table) give(s span) { t.eachShare(s, func(src *source, s span) { src.fr
 // since.
 func (t *table) rest(s span) {
 	t.eachShare(s, func(src *source, s span) {
-		if src.rested = append(src.rested, s); len(src.rested) > restedMost {
+		if src.rested.push(s); src.rested.len() > restedMost {
 			t.wakeOne(src)
 		}
 	})
@@ -82,7 +82,7 @@ func (t *table) rest(s span) {
 // wake makes rested addresses of the source free, oldest first, until n are
 // free or none is resting.
 func (t *table) wake(src *source, n int) {
-	for len(src.rested) > 0 && src.free.Size().Cmp(scope.U128(uint64(n))) < 0 {
+	for src.rested.len() > 0 && src.free.Size().Cmp(scope.U128(uint64(n))) < 0 {
 		t.wakeOne(src)
 	}
 }
@@ -90,9 +90,7 @@ func (t *table) wake(src *source, n int) {
 // wakeOne makes the run that has rested longest free, except for what
 // somebody has taken meanwhile by its address.
 func (t *table) wakeOne(src *source) {
-	s := src.rested[0]
-	src.rested = src.rested[1:]
-	t.room(s, 0, 0, nil, func(sub span, _ instant, fresh bool) bool {
+	t.room(src.rested.pop(), 0, 0, nil, func(sub span, _ instant, fresh bool) bool {
 		if fresh {
 			src.free.Add(sub.toRange())
 		}
@@ -117,4 +115,26 @@ func (t *table) eachShare(s span, do func(*source, span)) {
 			})
 		}
 	}
+}
+
+// spanQueue is a queue of runs of addresses.
+type spanQueue struct {
+	runs []span
+	head int // so many of the runs have left
+}
+
+func (q *spanQueue) len() int { return len(q.runs) - q.head }
+
+func (q *spanQueue) push(s span) {
+	if q.head > len(q.runs)/2 {
+		n := copy(q.runs, q.runs[q.head:])
+		q.runs, q.head = q.runs[:n], 0
+	}
+	q.runs = append(q.runs, s)
+}
+
+// pop returns the run that came first.
+func (q *spanQueue) pop() span {
+	q.head++
+	return q.runs[q.head-1]
 }

@@ -44,7 +44,7 @@ func (s *starts) next() (instant, bool) {
 			s.explore(kid)
 		}
 		// An offer that is taken up lasts beyond its hold.
-		if busy := s.zone.queue[p.i].busy(); busy > p.at {
+		if busy := s.zone.queue[p.i].rec.busy(); busy > p.at {
 			s.push(startPoint{busy, -1})
 		}
 	}

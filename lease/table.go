@@ -28,18 +28,20 @@ type record struct {
 	holder     *holder
 	key        string
 	zone       *zone
-	span       span   // the addresses; the first run of them if there is more
-	more       []span // the other runs, ascending
+	span       span    // the addresses; the first run of them if there is more
+	more       *[]span // the other runs, ascending; nil if there are none
 	start, end instant
 	rest       time.Duration
 	gone       instant // when the record stops to count
-	gap        *gap    // the free time before it; nil once it has begun
 	slot       int32   // place in the zone's queue
 	held       int32   // place in the holder's records
 	state      state
 	shared     bool
 	stored     *stored // nil: not in a store
 }
+
+// waits reports whether there is a gap before r in the table.
+func (r *record) waits() bool { return r.zone.gaps.of[r] != nil }
 
 // busy returns the instant from which others may have the addresses.
 func (r *record) busy() instant { return r.end.add(r.rest) }
@@ -52,10 +54,21 @@ func (r *record) spans(yield func(span) bool) {
 	if !yield(r.span) {
 		return
 	}
-	for _, s := range r.more {
+	if r.more == nil {
+		return
+	}
+	for _, s := range *r.more {
 		if !yield(s) {
 			return
 		}
+	}
+}
+
+// setRuns gives r its addresses: runs of them, ascending, which it keeps.
+func (r *record) setRuns(runs []span) {
+	r.span, r.more = runs[0], nil
+	if more := runs[1:]; len(more) > 0 {
+		r.more = &more
 	}
 }
 
@@ -125,6 +138,8 @@ type requestKey struct {
 	key    string
 }
 
+func (r *record) request() requestKey { return requestKey{r.holder, r.key} }
+
 // table is who has which addresses when: the records, and what finds them.
 // Where nothing else is said, methods expect that no two records that count
 // have a common address at a common time.
@@ -132,8 +147,8 @@ type table struct {
 	cells   index
 	link    bool // the index is of Ethernet addresses, see fold
 	zones   []*zone
-	byID    map[ID]*record
-	byKey   map[requestKey]*record
+	byID    finder[ID]
+	byKey   finder[requestKey] // records that have a key
 	holders map[Principal]*holder
 	scratch struct {
 		spans   []span
@@ -142,7 +157,11 @@ type table struct {
 }
 
 func newTable() *table {
-	return &table{byID: map[ID]*record{}, byKey: map[requestKey]*record{}, holders: map[Principal]*holder{}}
+	return &table{
+		byID:    newFinder(func(r *record) ID { return r.id }),
+		byKey:   newFinder((*record).request),
+		holders: map[Principal]*holder{},
+	}
 }
 
 // holder returns the entry of p, a new one if need be.
@@ -168,12 +187,12 @@ func (t *table) add(r *record, now instant, fresh bool) {
 	}
 	r.zone.queue.push(r)
 	r.holder.add(r)
-	t.byID[r.id] = r
+	t.byID.set(r)
 	if r.key != "" {
-		t.byKey[requestKey{r.holder, r.key}] = r
+		t.byKey.set(r)
 	}
 	if r.start > now {
-		r.gap = r.zone.gaps.add(r, t.gapBefore(r))
+		r.zone.gaps.add(r, t.gapBefore(r))
 	}
 	if !fresh {
 		t.regapAfter(r)
@@ -224,15 +243,12 @@ func (t *table) remove(r *record) {
 // vacate takes r out of its cells and gives addresses that nobody has any
 // more back to their sources.
 func (t *table) vacate(r *record) {
-	if r.gap != nil {
-		r.zone.gaps.remove(r.gap)
-		r.gap = nil
-	}
+	r.zone.gaps.remove(r)
 	next := t.scratch.records[:0]
 	empty := t.scratch.spans[:0]
 	for s := range r.spans {
 		for c := range t.cellsIn(t.fold(s)) {
-			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
+			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).waits() {
 				next = append(next, c.at(i+1))
 			}
 			if c.remove(r) {
@@ -253,12 +269,19 @@ func (t *table) vacate(r *record) {
 
 // unname forgets the names of r, if they have not become another's.
 func (t *table) unname(r *record) {
-	if t.byID[r.id] == r {
-		delete(t.byID, r.id)
+	t.byID.remove(r)
+	if r.key != "" {
+		t.byKey.remove(r)
 	}
-	if k := (requestKey{r.holder, r.key}); r.key != "" && t.byKey[k] == r {
-		delete(t.byKey, k)
+}
+
+// withKey returns the record that a request of who with a key has made, or
+// nil.
+func (t *table) withKey(who Principal, key string) *record {
+	if h := t.holders[who]; h != nil {
+		return t.byKey.get(requestKey{h, key})
 	}
+	return nil
 }
 
 // retime moves the end of r, and the instant it is gone at.
@@ -296,12 +319,13 @@ func (t *table) gapBefore(r *record) instant {
 }
 
 func (t *table) regap(r *record) {
-	if r.gap == nil {
+	g := r.zone.gaps.of[r]
+	if g == nil {
 		return
 	}
-	if from := t.gapBefore(r); from != r.gap.from {
-		r.zone.gaps.remove(r.gap)
-		r.gap = r.zone.gaps.add(r, from)
+	if from := t.gapBefore(r); from != g.from {
+		r.zone.gaps.remove(r)
+		r.zone.gaps.add(r, from)
 	}
 }
 
@@ -310,7 +334,7 @@ func (t *table) regapAfter(r *record) {
 	next := t.scratch.records[:0]
 	for s := range r.spans {
 		for c := range t.cellsIn(t.fold(s)) {
-			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).gap != nil {
+			if i := c.position(r); i >= 0 && i+1 < c.len() && c.at(i+1).waits() {
 				next = append(next, c.at(i+1))
 			}
 		}
@@ -327,7 +351,7 @@ func (t *table) regapAfter(r *record) {
 func (t *table) sweep(now instant, budget int) {
 	for _, z := range t.zones {
 		for n := budget; n > 0 && len(z.queue) > 0 && z.queue[0].gone <= now; n-- {
-			t.remove(z.queue[0])
+			t.remove(z.queue[0].rec)
 		}
 	}
 }

@@ -161,7 +161,7 @@ func (p *Pool) clash(l Lease, addrs scope.Set) {
 
 // notice compares a lease with what the watcher knows of it.
 func (w *watcher) notice(p *Pool, id ID, now instant) {
-	r, k := p.t.byID[id], w.leases[id]
+	r, k := p.t.byID.get(id), w.leases[id]
 	live := r != nil && r.gone > now && r.live(now)
 	switch {
 	case !live && k != nil:
