@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/mcastalloc/malloc/internal/bench/addrset"
+	"github.com/mcastalloc/malloc/internal/bench/durablebench"
 	"github.com/mcastalloc/malloc/internal/bench/madcapcodec"
 	"github.com/mcastalloc/malloc/internal/bench/madcapserver"
 	"github.com/mcastalloc/malloc/internal/bench/mascbench"
@@ -38,6 +39,7 @@ var parts = []part{
 	{"addrset", "Address sets", addrset.Rows},
 	{"masc", "MASC codec", mascbench.Rows},
 	{"xcast", "Xcast", xcastbench.Rows},
+	{"durable", "Durable leases", durablebench.Rows},
 }
 
 func main() {
