@@ -17,9 +17,9 @@ import (
 func report(w io.Writer, p params, results []result) {
 	fmt.Fprintf(w, "%v of demand, a request every %v at each server for up to %d addresses for about %v, of %d; loss %g %%, seed %d\n",
 		p.duration, p.gap, p.count, p.life, p.space, 100*p.loss, p.seed)
-	fmt.Fprintln(w, "servers  asked  failed  collisions  doubles  p50      p99      datagrams/s  ACLM     AIU      AITU     used %  reserved %")
+	fmt.Fprintln(w, "servers  asked  failed  collisions  doubles  p50       p99       datagrams/s  ACLM     AIU      AITU     used %  reserved %")
 	for _, r := range results {
-		fmt.Fprintf(w, "%7d%7d%8d%12d%9d  %-7.2fs %-7.2fs %-12.2f %-8.2f %-8.2f %-8.2f %-7.1f %.1f\n", r.servers, r.asked, r.failed, r.collisions, r.doubles,
+		fmt.Fprintf(w, "%7d%7d%8d%12d%9d  %5.2f s   %5.2f s   %-12.2f %-8.2f %-8.2f %-8.2f %-7.1f %.1f\n", r.servers, r.asked, r.failed, r.collisions, r.doubles,
 			r.percentile(50).Seconds(), r.percentile(99).Seconds(), r.announcements(), r.sent[aap.ACLM], r.sent[aap.AIU], r.sent[aap.AITU], 100*r.used, 100*r.reserved)
 	}
 }
