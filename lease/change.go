@@ -32,11 +32,14 @@ func (p *Pool) Change(ctx context.Context, l Lease, to Terms) (Lease, error) {
 }
 
 func (p *Pool) change(ctx context.Context, what string, l Lease, terms func(*record) Terms) (out Lease, err error) {
+	tries := 0
+	defer func() { p.counted.outcome(&p.counted.renewals, tries, err) }()
 	if err := p.admit(ctx, what, nil, l); err != nil {
 		return Lease{}, err
 	}
 	defer p.tell(l.ID)
 	err = p.durably(ctx, what, p.names(l.ID), func(s *sight) (o *op, err error) {
+		tries++
 		out, o, err = p.changeOnce(ctx, s, what, l, terms)
 		return o, err
 	})

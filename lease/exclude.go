@@ -58,6 +58,7 @@ func (p *Pool) Exclude(id scope.ID, addrs scope.Set, until time.Time) (clashes [
 		if o.live(now) {
 			l := o.lease()
 			clashes = append(clashes, l)
+			p.counted.clashes.Add(1)
 			p.clash(l, addrs)
 		}
 	}

@@ -29,6 +29,7 @@ type Pool struct {
 	choice choice   // reused by every decision
 	latest instant  // the latest instant ever acted upon
 
+	counted  counters
 	rates    rates
 	watchers []*watcher
 	watched  atomic.Bool // there are watchers
@@ -107,12 +108,15 @@ func (p *Pool) Withdraw(ctx context.Context, id ID) error {
 
 // Release implements [Allocator]. A lease that is over can be released while
 // its addresses still rest, and a second time.
-func (p *Pool) Release(ctx context.Context, l Lease) error {
+func (p *Pool) Release(ctx context.Context, l Lease) (err error) {
+	tries, ended := 0, (*atomic.Uint64)(nil)
+	defer func() { p.counted.outcome(ended, tries, err) }()
 	if err := p.admit(ctx, "release", nil, l); err != nil {
 		return err
 	}
 	defer p.tell(l.ID)
 	return p.durably(ctx, "release", p.names(l.ID), func(s *sight) (*op, error) {
+		tries, ended = tries+1, nil
 		now, _ := p.tick()
 		r, err := p.owned(ctx, "release", l, now)
 		switch {
@@ -121,6 +125,7 @@ func (p *Pool) Release(ctx context.Context, l Lease) error {
 		case r.state == released:
 			return r.unsettled(), nil
 		}
+		ended = &p.counted.releases
 		return p.end(s, r, now), nil
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -25,11 +26,19 @@ func (p *Pool) Offer(ctx context.Context, req Request, hold time.Duration) (Leas
 // reserve makes a record of the given state, or finds the one that the
 // request has made before.
 func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state, hold time.Duration) (l Lease, err error) {
+	p.counted.requests.Add(1)
+	tries, granted := 0, (*atomic.Uint64)(nil)
+	defer func() { p.counted.outcome(granted, tries, err) }()
 	if err := p.admit(ctx, what, req, Lease{}); err != nil {
 		return Lease{}, err
 	}
 	err = p.durably(ctx, what, p.requestNames(PrincipalFrom(ctx), req), func(s *sight) (o *op, err error) {
-		l, o, err = p.reserveOnce(ctx, s, what, req, as, hold)
+		tries++
+		var made bool
+		l, made, o, err = p.reserveOnce(ctx, s, what, req, as, hold)
+		if granted = nil; made && as == leased {
+			granted = &p.counted.grants
+		}
 		return o, err
 	})
 	p.tell(l.ID)
@@ -39,54 +48,56 @@ func (p *Pool) reserve(ctx context.Context, what string, req *Request, as state,
 	return l, err
 }
 
-func (p *Pool) reserveOnce(ctx context.Context, s *sight, what string, req *Request, as state, hold time.Duration) (Lease, *op, error) {
+// reserveOnce is one attempt of reserve. It reports whether it has made a
+// record, or found one.
+func (p *Pool) reserveOnce(ctx context.Context, s *sight, what string, req *Request, as state, hold time.Duration) (l Lease, made bool, o *op, err error) {
 	who := PrincipalFrom(ctx)
 	now, err := p.tick()
 	if err != nil {
-		return Lease{}, nil, err
+		return Lease{}, false, nil, err
 	}
 	q := query{op: what, now: now, who: who, rest: p.cfg.Guard, rnd: p.cfg.Rand}
 	if err := p.check(req, &q); err != nil {
-		return Lease{}, nil, err
+		return Lease{}, false, nil, err
 	}
 	earlier, again, err := p.earlier(who, req, now)
 	if err != nil {
-		return Lease{}, nil, &Error{Op: what, Param: ParamID, Want: "an identifier that no lease has", Err: err}
+		return Lease{}, false, nil, &Error{Op: what, Param: ParamID, Want: "an identifier that no lease has", Err: err}
 	}
 	waits := earlier != nil && earlier.state == deferred && now < earlier.start
 	if again || waits {
 		if err := p.lookAround(s, earlier); err != nil {
-			return Lease{}, nil, err
+			return Lease{}, false, nil, err
 		}
 	}
 	if again {
-		return earlier.lease(), earlier.unsettled(), nil
+		return earlier.lease(), false, earlier.unsettled(), nil
 	}
 	if earlier != nil {
 		if waits {
-			return Lease{}, earlier.unsettled(), p.putOff(earlier, req)
+			return Lease{}, false, earlier.unsettled(), p.putOff(earlier, req)
 		}
 		q.self, q.prefer = earlier, slices.Collect(earlier.spans)
 	}
 	if err := p.lookAtQuota(s, who, q.zone); err != nil {
-		return Lease{}, nil, err
+		return Lease{}, false, nil, err
 	}
 	if err := p.limit(&q); err != nil {
 		if err := p.lookAround(s, p.countedFor(who, q.zone.scope.ID())...); err != nil {
-			return Lease{}, nil, err
+			return Lease{}, false, nil, err
 		}
-		return Lease{}, nil, err
+		return Lease{}, false, nil, err
 	}
 	asked := q
 	if err := p.decide(&q); err != nil {
 		if p.j != nil && !p.j.exclusive && !s.all && errors.Is(err, ErrNone) {
-			return Lease{}, nil, &lookAlso{all: true} // others may have freed something
+			return Lease{}, false, nil, &lookAlso{all: true} // others may have freed something
 		}
 		o, err := p.later(s, err, who, req, &asked)
-		return Lease{}, o, err
+		return Lease{}, false, o, err
 	}
 	r, o := p.put(s, who, req, &q, as, hold)
-	return r.lease(), o, nil
+	return r.lease(), true, o, nil
 }
 
 // check looks at the parameters of a request in the order of RFC 2771 section

@@ -3,6 +3,7 @@
 package lease
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -150,6 +151,7 @@ type table struct {
 	byID    finder[ID]
 	byKey   finder[requestKey] // records that have a key
 	holders map[Principal]*holder
+	expired atomic.Uint64 // leases that ended without a release
 	scratch struct {
 		spans   []span
 		records []*record
@@ -346,12 +348,20 @@ func (t *table) regapAfter(r *record) {
 	t.scratch.records = next
 }
 
+// over takes out a record that nobody has given back, if it was a lease.
+func (t *table) over(r *record) {
+	if r.state == leased {
+		t.expired.Add(1)
+	}
+	t.remove(r)
+}
+
 // sweep takes out records that are gone at now, at most budget of them from
 // each zone.
 func (t *table) sweep(now instant, budget int) {
 	for _, z := range t.zones {
 		for n := budget; n > 0 && len(z.queue) > 0 && z.queue[0].gone <= now; n-- {
-			t.remove(z.queue[0].rec)
+			t.over(z.queue[0].rec)
 		}
 	}
 }

@@ -204,15 +204,28 @@ func Reason(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	for _, r := range reasons {
-		if errors.Is(err, r.err) {
-			return r.word
-		}
-	}
-	return "other"
+	return wordOf(reasonOf(err))
 }
 
-var reasons = []struct {
+// reasonOf returns the place of an error among the reasons, the number of them
+// if it is none.
+func reasonOf(err error) int {
+	for i := range reasons {
+		if errors.Is(err, reasons[i].err) {
+			return i
+		}
+	}
+	return len(reasons)
+}
+
+func wordOf(i int) string {
+	if i == len(reasons) {
+		return "other"
+	}
+	return reasons[i].word
+}
+
+var reasons = [...]struct {
 	err  error
 	word string
 }{
