@@ -104,12 +104,12 @@ func (p *Pool) move(op string, now instant, r *record, to Terms) (start, end ins
 		}
 		within = Window{}
 	}
+	if !to.End.Max.IsZero() && instantOf(to.End.Max) <= r.start && (begun || op == "change lifetime") {
+		return 0, 0, &Error{Op: op, Param: ParamLifetime, Got: text(to.End.Max), Want: "an end after the start", Err: ErrLifetime}
+	}
 	w, err := resolve(op, now, within, to.End, to.Lifetime, p.limits())
 	if err != nil {
 		return 0, 0, err
-	}
-	if !to.End.Max.IsZero() && instantOf(to.End.Max) <= r.start && begun {
-		return 0, 0, &Error{Op: op, Param: ParamLifetime, Got: text(to.End.Max), Want: "an end after the start", Err: ErrLifetime}
 	}
 	asked := w
 	if err := p.limitChange(now, r, &w); err != nil {

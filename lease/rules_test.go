@@ -375,3 +375,17 @@ func TestChoiceIsUniform(t *testing.T) {
 		t.Errorf("LEASE-U-6: of 32 addresses %d were chosen, between %d and %d times of %d", len(hits), low, high, rounds)
 	}
 }
+
+// The end of a lease does not go to its start or before it, begun or not.
+func TestEndBeforeStart(t *testing.T) {
+	r := newRig(t, lease.Config{})
+	start := r.now().Add(time.Hour)
+	l := r.get(as("a"), lease.Request{Family: lease.IPv4, Start: lease.At(start), Lifetime: lease.Exactly(time.Hour)})
+	for _, end := range []time.Time{start, start.Add(-time.Minute)} {
+		_, err := r.ChangeLifetime(as("a"), l, lease.At(end))
+		r.want("LEASE-3.2-4 not begun", err, lease.ErrLifetime, lease.ParamLifetime)
+	}
+	r.advance(90 * time.Minute)
+	_, err := r.ChangeLifetime(as("a"), l, lease.At(start))
+	r.want("LEASE-3.2-4 begun", err, lease.ErrLifetime, lease.ParamLifetime)
+}
