@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/netip"
 	"time"
 
 	"github.com/mcastalloc/malloc/scope"
@@ -124,6 +125,9 @@ func (f Filter) Match(l Lease) bool {
 type Pending struct {
 	Request Request   // with the identifier and key that the lease will have
 	At      time.Time // when to ask again
+	// Server that has put it off and knows of it. Zero: this process, or the
+	// one server that the allocator is configured with.
+	Server netip.AddrPort
 }
 
 // ability returns a, or the allocator that a wraps, as a T.

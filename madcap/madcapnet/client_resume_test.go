@@ -93,6 +93,19 @@ func TestClientTriesLater(t *testing.T) {
 			t.Errorf("other options:\n%x\n%x", a, n.sent[0].raw)
 		}
 	})
+	bubble(t, "LEASE-W-5 by a client that knows of no server", func(t *testing.T) {
+		_, c := known(t, deferring, ClientConfig{})
+		e := later(t, c, req)
+		if e.Pending.Server != fakeAt {
+			t.Errorf("put off by %v, want %v", e.Pending.Server, fakeAt)
+		}
+		time.Sleep(2 * time.Hour)
+		n := newFakeNet(t, &fakeServer{fakeAt, granting})
+		if l, err := n.client(ClientConfig{}).Resume(t.Context(), e.Pending); err != nil || l.ID != e.Pending.Request.ID {
+			t.Errorf("%v, %v", l, err)
+		}
+		n.wantTranscript("+0s REQUEST to 198.51.100.1")
+	})
 	bubble(t, "the same key asks again", func(t *testing.T) {
 		n, c := known(t, deferring, ClientConfig{})
 		r := req

@@ -27,13 +27,13 @@ func (c *Client) putOff(ctx context.Context, req *lease.Request, d *madcap.Done)
 	c.mu.Lock()
 	c.known.add(c.cfg.Now(), r)
 	c.mu.Unlock()
-	return &lease.TryLaterError{At: d.RetryAt, Pending: lease.Pending{Request: p, At: d.RetryAt}}
+	return &lease.TryLaterError{At: d.RetryAt, Pending: lease.Pending{Request: p, At: d.RetryAt, Server: r.server}}
 }
 
 // Resume implements lease.Resumer with the same REQUEST under another
-// transaction identifier (section 2.13.2). After a restart the client must be
-// configured with the server that has put the request off: only that one knows
-// of it.
+// transaction identifier (section 2.13.2), to the server that has put the
+// request off: only that one knows of it. After a restart that is p.Server, or
+// the server that the client is configured with.
 func (c *Client) Resume(ctx context.Context, p lease.Pending) (lease.Lease, error) {
 	const op = "allocate"
 	if err := ctx.Err(); err != nil {
@@ -62,10 +62,14 @@ func (c *Client) pending(ctx context.Context, op string, p lease.Pending) (*reme
 	r := c.known.byID[p.Request.ID]
 	c.mu.Unlock()
 	owner := requestKey{lease.PrincipalFrom(ctx), p.Request.Key}
+	server := p.Server
+	if !server.IsValid() {
+		server = c.cfg.Server
+	}
 	switch {
 	case r != nil && !r.isOver(c.cfg.Now()) && (r.owner == owner || r.shared || c.cfg.Owner(owner.who, r.owner.who)):
 		return r, nil
-	case r != nil, p.Request.ID == "", !c.cfg.Server.IsValid():
+	case r != nil, p.Request.ID == "", !server.IsValid():
 		return nil, &lease.Error{Op: op, Want: "a request that was put off, and the server that did", Err: lease.ErrNotLeased}
 	}
 	req := p.Request
@@ -82,13 +86,13 @@ func (c *Client) pending(ctx context.Context, op string, p lease.Pending) (*reme
 	if err := errors.Join(putCount(op, &req, m), putRanges(op, &req, m)); err != nil {
 		return nil, err
 	}
-	return &remembered{lease: lease.Lease{ID: req.ID, Family: req.Family}, owner: owner, shared: req.Shared, put: m, at: p.At, server: c.cfg.Server}, nil
+	return &remembered{lease: lease.Lease{ID: req.ID, Family: req.Family}, owner: owner, shared: req.Shared, put: m, at: p.At, server: server}, nil
 }
 
 // resume asks again for what was put off.
 func (c *Client) resume(ctx context.Context, w *wish, req *lease.Request, r *remembered) (lease.Lease, error) {
 	if c.cfg.Now().Before(r.at) {
-		p := lease.Pending{Request: *req, At: r.at}
+		p := lease.Pending{Request: *req, At: r.at, Server: r.server}
 		p.Request.ID = r.lease.ID
 		return lease.Lease{}, &lease.TryLaterError{At: r.at, Pending: p}
 	}
