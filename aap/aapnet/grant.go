@@ -45,7 +45,13 @@ func (a *Allocator) grant(ctx context.Context, op string, req lease.Request, hol
 		if err != nil || done {
 			return p, during(op, err)
 		}
-		l, err := a.claimAndCommit(ctx, op, who, req, p, hold, commit)
+		held, claimed, err := a.secure(ctx, op, req, p, hold)
+		if err != nil {
+			return lease.Lease{}, err
+		}
+		req := req
+		req.Addrs = held
+		l, err := a.commit(ctx, op, request{who, req.Key}, req, a.zones[p.Scope], claimed, hold, commit)
 		if err == nil || !errors.Is(err, lease.ErrNone) || try == maxTries {
 			return l, err
 		}
@@ -71,7 +77,7 @@ func (a *Allocator) plan(ctx context.Context, who lease.Principal, req lease.Req
 	defer a.plans.Unlock()
 	a.mu.Lock()
 	offered := a.uses[req.ID]
-	if offered != nil && !offered.offered {
+	if offered != nil && (!offered.offered || !a.cfg.Now().Before(offered.until)) {
 		offered = nil
 	}
 	same := a.uses[a.keys[request{who, req.Key}]]
@@ -102,50 +108,63 @@ func (a *Allocator) plan(ctx context.Context, who lease.Principal, req lease.Req
 	return p, false, err
 }
 
-// claimAndCommit claims what of a plan we do not hold yet, and has the pool
-// lease it.
-func (a *Allocator) claimAndCommit(ctx context.Context, op string, who lease.Principal, req lease.Request, p lease.Lease, hold time.Duration,
-	commit func(context.Context, lease.Request) (lease.Lease, error)) (lease.Lease, error) {
+// secure returns addresses that we hold, as many as planned: the planned ones
+// that are ours already, and others that are claimed for it.
+func (a *Allocator) secure(ctx context.Context, op string, req lease.Request, p lease.Lease, hold time.Duration) (scope.Set, *holding, error) {
 	z := a.zones[p.Scope]
+	held := a.held(z, p.Addrs)
+	wanted := subtract(p.Addrs, held)
+	if wanted.IsEmpty() {
+		return held, nil, nil
+	}
 	end := p.End.Add(a.guard())
 	if hold > 0 && !z.scope.Divisible { // there a range must be chosen that lasts for the lease
 		end = a.cfg.Now().Add(hold)
 	}
-	held := a.held(z, p.Addrs)
-	wanted, _ := p.Addrs.Subtract(held)
-	var claimed *holding
-	if !wanted.IsEmpty() {
-		got, err := a.claim(ctx, op, z, req, p, held, wanted, end)
-		if err != nil {
-			return lease.Lease{}, err
-		}
-		a.mu.Lock()
-		claimed = z.add(got)
-		a.mu.Unlock()
-		held, _ = held.Union(got.Addrs)
+	got, err := a.claim(ctx, op, z, req, p, held, wanted, end)
+	if err != nil {
+		return scope.Set{}, nil, err
 	}
-	req.Addrs = held
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	held, _ = held.Union(got.Addrs)
+	return held, z.add(got), nil
+}
+
+// commit has the pool lease addresses that we hold, or offer them. What was
+// claimed and is not used is given back.
+func (a *Allocator) commit(ctx context.Context, op string, key request, req lease.Request, z *zone, claimed *holding, hold time.Duration,
+	reserve func(context.Context, lease.Request) (lease.Lease, error)) (lease.Lease, error) {
 	a.plans.RLock()
-	l, err := commit(ctx, req)
+	l, err := reserve(ctx, req)
 	a.plans.RUnlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil && held.Covers(l.Addrs) {
-		err = a.use(z, request{who, req.Key}, l, hold)
-		if err != nil {
+	if err == nil && req.Addrs.Covers(l.Addrs) { // else it is the lease of the same key, granted meanwhile
+		if err = a.use(z, key, l, hold); err != nil {
 			a.log.Warn("cannot announce a lease", "lease", l, "error", err)
-			if hold > 0 {
-				err = a.pool.Withdraw(context.WithoutCancel(ctx), l.ID)
-			} else {
-				err = a.pool.Release(context.WithoutCancel(ctx), l)
-			}
-			l, err = lease.Lease{}, errors.Join(&lease.Error{Op: op, Want: "addresses that stay available", Err: lease.ErrNone}, err)
+			a.drop(ctx, l, hold > 0)
+			l, err = lease.Lease{}, &lease.Error{Op: op, Want: "addresses that stay available", Err: lease.ErrNone}
 		}
-	} // else it is the lease of the same key, granted meanwhile
+	}
 	if claimed != nil {
-		a.settle(claimed)
+		_ = a.settle(claimed)
 	}
 	return l, err
+}
+
+// drop takes a lease or an offer back from the pool.
+func (a *Allocator) drop(ctx context.Context, l lease.Lease, offered bool) {
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if offered {
+		err = a.pool.Withdraw(ctx, l.ID)
+	} else {
+		err = a.pool.Release(ctx, l)
+	}
+	if err != nil {
+		a.log.Error("cannot take a lease back", "lease", l, "error", err)
+	}
 }
 
 // claim has the MAAS claim addresses: any, or those that the request names.
