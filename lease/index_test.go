@@ -31,6 +31,30 @@ func TestIndexAcrossLeaves(t *testing.T) {
 	}
 }
 
+// A cell may reach over many leaves, and nodes are merged when little is left.
+func TestIndexMerges(t *testing.T) {
+	var x index
+	at := func(n int) number { return number{Lo: uint64(n)} }
+	const most, step = 20000, 400
+	for i := range most {
+		x.put(cell{span{at(i), at(i)}, &record{}, nil})
+	}
+	for from := 0; from < most; from += step {
+		for i := from; i < from+step; i++ {
+			x.del(at(i))
+		}
+		x.put(cell{span{at(from), at(from + step - 1)}, &record{}, nil})
+		for i := range most {
+			if x.find(at(i)) == nil {
+				t.Fatalf("LEASE-S-1: cells end at %d: %d is not found", from+step, i)
+			}
+		}
+	}
+	if x.n != most/step {
+		t.Errorf("%d cells, want %d", x.n, most/step)
+	}
+}
+
 // TestIndex compares an index with a map, with enough cells for several levels
 // and with few enough that leaves and nodes are merged again.
 func TestIndex(t *testing.T) {
