@@ -64,6 +64,7 @@ func check(t *testing.T, protocol string, samples []sample, c capture) {
 func TestFields(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			samples := p.samples(t, true)
 			check(t, p.name, samples, fill(samples))
 		})
@@ -75,6 +76,7 @@ func TestFields(t *testing.T) {
 func TestGolden(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			samples := p.samples(t, false)
 			c, path := fill(samples), "testdata/"+p.name+".pcap"
 			if *update {
@@ -97,38 +99,39 @@ func TestGolden(t *testing.T) {
 // TestGarbage feeds packets that were cut, changed and made up: the dissector
 // may complain of them but never fail.
 func TestGarbage(t *testing.T) {
-	const count = 300
+	const each = 120 // packets of a protocol
+	r := rand.New(rand.NewPCG(9, 2026))
+	c := newCapture()
 	for _, p := range protocols {
-		t.Run(p.name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(9, uint64(len(p.name))))
-			samples := p.samples(t, true)
-			c := newCapture()
-			for i := range count {
-				b := bytes.Clone(samples[r.IntN(len(samples))].octets)
-				captured := len(b)
-				head := 28 // not to spoil IP and UDP too often
-				if b[0]>>4 == 6 {
-					head = 48
-				}
-				for range r.IntN(6) {
-					at := r.IntN(len(b))
-					if at >= head || r.IntN(10) == 0 {
-						b[at] = byte(r.UintN(256))
-					}
-				}
-				if r.IntN(3) == 0 {
-					captured = r.IntN(len(b) + 1)
-				}
-				c.add(i, b, captured)
+		samples := p.samples(t, true)
+		for i := range each {
+			b := bytes.Clone(samples[r.IntN(len(samples))].octets)
+			captured := len(b)
+			head := 28 // not to spoil IP and UDP too often
+			if b[0]>>4 == 6 {
+				head = 48
 			}
-			notes := 0
-			for _, got := range dissect(t, c) {
-				notes += len(got.notes(p.name))
+			for range r.IntN(6) {
+				at := r.IntN(len(b))
+				if at >= head || r.IntN(10) == 0 {
+					b[at] = byte(r.UintN(256))
+				}
 			}
-			if notes == 0 {
-				t.Error("no packet has a note")
+			if r.IntN(3) == 0 {
+				captured = r.IntN(len(b) + 1)
 			}
-		})
+			c.add(i, b, captured)
+		}
+	}
+	packets := dissect(t, c)
+	for i, p := range protocols {
+		notes := 0
+		for _, got := range packets[i*each : (i+1)*each] {
+			notes += len(got.notes(p.name))
+		}
+		if notes == 0 {
+			t.Errorf("no packet of %s has a note", p.name)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ const anything = "*"
 // the number of those; the dissector itself checks them.
 var structural = map[string][]string{
 	"madcap": {"option", "option.length", "zone", "zone.label", "zone.names", "zone.language.length", "zone.name.length", "range",
-		"feature.count", "nesting.row"},
+		"feature.count"},
 	"aap": {"range", "request"},
 	"masc": {"length", "reserved", "parameter", "parameter.length", "claim", "claim.length", "claim.reserved",
 		"claim.reserved1", "claim.reserved2"},
