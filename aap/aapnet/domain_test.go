@@ -161,7 +161,7 @@ func TestConflict(t *testing.T) {
 		var all []*Allocator
 		for i := range losses {
 			all = append(all, d.allocator(t, small, func(c *AllocatorConfig) {
-				c.Pool.Guard = time.Minute
+				c.Pool.Guard = lease.NoGuard
 				c.Scopes[0].MAAS.Machine.MaxPool = -1
 				c.Lost = func(l Loss) { losses[i] = append(losses[i], l) }
 			}))
@@ -172,6 +172,9 @@ func TestConflict(t *testing.T) {
 		for i, a := range all {
 			l, err := a.Allocate(t.Context(), lease.Request{Scope: small.ID(), Addrs: addr, Lifetime: lease.Exactly(time.Duration(1+i) * time.Hour)})
 			if err != nil {
+				t.Fatal(err)
+			}
+			if l, err = a.ChangeLifetime(t.Context(), l, lease.At(l.End.Truncate(time.Second).Add(time.Hour))); err != nil {
 				t.Fatal(err)
 			}
 			leases = append(leases, l)

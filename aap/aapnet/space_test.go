@@ -81,6 +81,15 @@ func TestSpace(t *testing.T) {
 			t.Fatal(err)
 		}
 		pause(time.Minute)
+		usage, err := a.Usage(t.Context(), global.ID(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range usage {
+			if u.Addrs.OverlapsRange(first.Range) && !u.Closed || u.Addrs.OverlapsRange(second.Range) && u.Closed {
+				t.Errorf("%v: closed is %v", u.Addrs, u.Closed)
+			}
+		}
 		told := scope.Set{}
 		for _, x := range losses {
 			if len(x.Leases) == 0 || x.From.IsValid() {
