@@ -263,9 +263,28 @@ func (p *Pool) add(s *storedPage) {
 	}
 	here := p.t.inPage(s.page, longAgo)
 	for _, r := range s.there {
-		if r.gone > p.latest && !slices.ContainsFunc(here, r.same) {
+		if r.gone <= p.latest {
+			continue
+		}
+		if i := slices.IndexFunc(here, r.same); i >= 0 {
+			p.nameAgain(here[i])
+		} else {
 			p.takeOver(r)
 		}
+	}
+}
+
+// nameAgain gives a record its names back, if they were those of another one
+// for a while that has turned out to be over.
+func (p *Pool) nameAgain(r *record) {
+	if o := p.t.byID.get(r.id); o == nil || o.gone <= p.latest {
+		p.t.byID.set(r)
+	}
+	if r.key == "" {
+		return
+	}
+	if o := p.t.byKey.get(r.request()); o == nil || o.gone <= p.latest {
+		p.t.byKey.set(r)
 	}
 }
 

@@ -141,6 +141,24 @@ func TestPoolsAtOnce(t *testing.T) {
 	}
 }
 
+// A pool that hears of a lease before it hears that an earlier one of the same
+// key is over still finds it by the key.
+func TestKeyMovesOn(t *testing.T) {
+	c := listed("239.255.1.0-239.255.2.255")
+	c.Store, c.Guard = &lease.MemoryStore{}, lease.NoGuard
+	a, b := newRig(t, c), newRig(t, c)
+	req := lease.Request{Family: lease.IPv4, Key: "k", Addrs: scope.MustSet("239.255.1.1")}
+	if err := b.Release(as("a"), a.get(as("a"), req)); err != nil {
+		t.Fatal(err)
+	}
+	req.Addrs, req.Lifetime = scope.MustSet("239.255.2.1"), lease.Exactly(time.Hour)
+	l := b.get(as("a"), req)
+	a.get(as("c"), lease.Request{Family: lease.IPv4, Addrs: scope.MustSet("239.255.2.2")}) // reads the page of l alone
+	if again := a.get(as("a"), req); !again.Equal(l) {
+		t.Errorf("LEASE-3.1-17, LEASE-S-9: the same request gave %v, before %v", again, l)
+	}
+}
+
 // TestLimitsAtOnce lets three pools on one store grant to one principal at the
 // same time, and counts what he has: never more than the limit, and all of it
 // in the end.
