@@ -258,7 +258,7 @@ end
 local function message(p, tvb, pinfo, tree, title, read)
   local item = tree:add(p.proto, tvb())
   local part = new_part(p, tvb, item, 0, tvb:len())
-  part.info, part.pinfo = {}, pinfo
+  part.info = {}
   pinfo.cols.protocol = title
   if part:try(read) then part:finish("the message") else part.info[#part.info + 1] = "[malformed]" end
   local line = table.concat(part.info, " ")

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcastalloc/malloc/aap"
 	"github.com/mcastalloc/malloc/aap/aaptest"
@@ -126,6 +127,8 @@ func aapSamples(t testing.TB, random bool) (samples []sample) {
 	messages := decoded(t, "../../aap/testdata/*.hex", (*aap.Message).Decode)
 	if random {
 		messages = examples(messages, aaptest.Message())
+		at := time.Unix(1_700_000_000, 0)
+		messages = append(messages, &aap.Message{Type: aap.ASA, Family: aap.IPv4, CurrentTime: at, Expiration: at}) // not yet resent
 	}
 	for _, m := range messages {
 		from, to := between(m.Family == aap.IPv4)
