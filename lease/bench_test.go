@@ -20,8 +20,12 @@ func ten() scope.Scope {
 
 // full returns a pool on 239/8 with n live leases of one address.
 func full(tb testing.TB, n int, guard time.Duration) (*lease.Pool, []lease.Lease) {
+	return fullOn(tb, nil, n, guard)
+}
+
+func fullOn(tb testing.TB, store lease.Store, n int, guard time.Duration) (*lease.Pool, []lease.Lease) {
 	p, err := lease.NewPool(lease.Config{
-		Scopes: []scope.Scope{ten()}, MaxLeases: 1 << 22, Guard: guard,
+		Scopes: []scope.Scope{ten()}, MaxLeases: 1 << 22, Guard: guard, Store: store,
 		Rand: rand.New(rand.NewPCG(1, 1)),
 	})
 	if err != nil {
@@ -50,6 +54,28 @@ func BenchmarkGrantAndRelease(b *testing.B) {
 				}
 				var err error
 				if leases[i], err = p.Allocate(ctx, lease.Request{Family: lease.IPv4}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkStored grants and releases on the memory store, which several pools
+// may share.
+func BenchmarkStored(b *testing.B) {
+	for _, n := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			p, leases := fullOn(b, &lease.MemoryStore{}, n, lease.NoGuard)
+			rnd := rand.New(rand.NewPCG(2, 2))
+			b.ReportAllocs()
+			for b.Loop() {
+				i := rnd.IntN(n)
+				if err := p.Release(b.Context(), leases[i]); err != nil {
+					b.Fatal(err)
+				}
+				var err error
+				if leases[i], err = p.Allocate(b.Context(), lease.Request{Family: lease.IPv4}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -117,6 +117,9 @@ func TestDamagedEntries(t *testing.T) {
 		value := slices.Clone(s.entries[key].Value)
 		value[i] ^= 0x40
 		broken := &MemoryStore{entries: maps.Clone(s.entries), version: s.version}
+		for k := range broken.entries {
+			broken.keys.insert(k)
+		}
 		broken.entries[key] = Entry{key, 9, value}
 		var reported []string
 		p := storePool(t, broken, &now, func(c *Config) {

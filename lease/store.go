@@ -5,9 +5,6 @@ package lease
 import (
 	"context"
 	"iter"
-	"slices"
-	"strings"
-	"sync"
 )
 
 // Store keeps what a [Pool] must not forget: pairs of a key and a value, each
@@ -63,62 +60,3 @@ type maxWrites interface{ MaxWrites() int }
 // A store whose method MaxBytes() int gives a number takes commits of so many
 // octets at most, keys and values together.
 type maxBytes interface{ MaxBytes() int }
-
-// MemoryStore is a [Store] in memory: the reference for others, and good for
-// tests, several pools on one store included. The zero value is empty. It is
-// safe for concurrent use.
-type MemoryStore struct {
-	mu      sync.Mutex
-	entries map[string]Entry
-	version uint64 // the last one used, for any key
-}
-
-// Load implements [Store].
-func (s *MemoryStore) Load(ctx context.Context, prefix string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		s.mu.Lock()
-		found := make([]Entry, 0, 1)
-		for k, e := range s.entries {
-			if strings.HasPrefix(k, prefix) {
-				found = append(found, e)
-			}
-		}
-		s.mu.Unlock()
-		slices.SortFunc(found, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
-		for _, e := range found {
-			if err := ctx.Err(); err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Commit implements [Store].
-func (s *MemoryStore) Commit(ctx context.Context, writes ...Write) (uint64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, w := range writes {
-		if s.entries[w.Key].Version != w.Version {
-			return 0, &Error{Op: "commit", Got: w.Key, Want: "the version that was read", Err: ErrConflict}
-		}
-	}
-	if s.entries == nil {
-		s.entries = map[string]Entry{}
-	}
-	s.version++
-	for _, w := range writes {
-		if w.Value == nil {
-			delete(s.entries, w.Key)
-		} else {
-			s.entries[w.Key] = Entry{w.Key, s.version, slices.Clone(w.Value)}
-		}
-	}
-	return s.version, nil
-}
