@@ -225,3 +225,26 @@ func TestLowSpace(t *testing.T) {
 	s.after(100)
 	s.says("") // AAP-3.2.7-2
 }
+
+// TestPoolIsNotInTheWay: AAP-3.2.7-1: a server that lacks addresses takes them from
+// its own pool, whether settled or not, and claims them together with free ones. A
+// request that would fail all the same leaves the pool alone.
+func TestPoolIsNotInTheWay(t *testing.T) {
+	for _, wait := range []float64{5, 20} {
+		s := startServer(t, 1, nil, pooled)
+		for s.Listening() {
+			s.after(0.1)
+		}
+		s.after(wait)
+		s.sent = nil
+		s.allocate(aap.Want{Token: 1, Count: 17, End: at(7200)})
+		if news := s.told(); len(news) != 1 || len(s.sent) > 0 {
+			t.Fatalf("told %v, sent %s, want a failure", news, s.take())
+		}
+		s.allocate(aap.Want{Token: 2, Count: 16, End: at(7200)})
+		s.after(11)
+		if a, ok := s.Allocation(2); !ok || a.Addrs.Size() != scope.U128(16) {
+			t.Errorf("granted %v after %v s, told %v, want all 16", a.Addrs, wait, s.told())
+		}
+	}
+}

@@ -52,13 +52,14 @@ func (m *MAAS) startJob(now time.Time, j *job) {
 		m.fail(now, j, ErrUnavailable)
 		return
 	}
-	if addrs, ok := m.drawPool(now, j.want); ok {
+	all := uint64(j.want.Count)
+	if addrs := m.drawPool(now, j.want, all, all, false); !addrs.IsEmpty() {
 		m.obtain(now, j, addrs)
 		m.grant(now, j)
 		return
 	}
 	m.openPool(now, j.want.Addrs)
-	addrs := m.choose(now, j, uint64(j.want.Count))
+	addrs := m.choose(now, j, all)
 	if n, ok := addrs.Size().Uint64(); ok && n < uint64(j.want.Min) {
 		m.blockSet(addrs, untaken)
 		m.fail(now, j, ErrUnavailable)
@@ -69,10 +70,16 @@ func (m *MAAS) startJob(now time.Time, j *job) {
 	}
 }
 
-// choose picks addresses for a job, among those it wants if it says so.
+// choose picks n more addresses for a job, among those it wants if it says so.
+// Where there are not as many, the rest comes out of our own pool, unless the job
+// would fail all the same.
 func (m *MAAS) choose(now time.Time, j *job, n uint64) scope.Set {
 	if j.want.Addrs.IsEmpty() {
-		return m.pick(now, ACLM, n, j.want.End)
+		picked := m.pick(now, ACLM, n, j.want.End)
+		found, _ := picked.Size().Uint64()
+		least := uint64(j.want.Min)
+		least -= min(least, m.total(j)+found)
+		return union(picked, m.drawPool(now, j.want, n-found, least, true))
 	}
 	var free, weak scope.SetBuilder // what nobody preallocated goes first (section 3.2.7)
 	for r := range j.want.Addrs.Ranges() {

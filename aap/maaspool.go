@@ -189,18 +189,19 @@ func (m *MAAS) losePreallocation(now time.Time, x *preallocation, kept scope.Set
 	m.startPreallocation(now, x)
 }
 
-// drawPool takes what an application wants from the settled sets, if they have it
-// all.
-func (m *MAAS) drawPool(now time.Time, w Want) (scope.Set, bool) {
+// drawPool takes up to n addresses that an application wants from the settled
+// sets, and from the pending ones too if they are to be claimed; none if there are
+// not at least so many.
+func (m *MAAS) drawPool(now time.Time, w Want, n, least uint64, pending bool) scope.Set {
 	var picked scope.SetBuilder
-	need := scope.U128(uint64(w.Count))
+	need := scope.U128(n)
 	type draw struct {
 		from *preallocation
 		part scope.Set
 	}
 	var draws []draw
 	for _, x := range m.pool.sets {
-		if x.pending || need.IsZero() || !x.end.After(now) || !m.isAvailable(x.addrs, w.End) {
+		if x.pending && !pending || need.IsZero() || !x.end.After(now) || !m.isAvailable(x.addrs, w.End) {
 			continue
 		}
 		part := x.addrs
@@ -213,14 +214,14 @@ func (m *MAAS) drawPool(now time.Time, w Want) (scope.Set, bool) {
 			need = need.Sub(part.Size())
 		}
 	}
-	if !need.IsZero() {
-		return scope.Set{}, false
+	if lacking, _ := need.Uint64(); n-lacking < least {
+		return scope.Set{}
 	}
 	for _, d := range draws {
 		m.takeFrom(now, d.from, d.part)
 	}
 	s, _ := picked.Set()
-	return s, true
+	return s
 }
 
 // takeFrom takes addresses out of a preallocation; what remains is announced
