@@ -150,3 +150,28 @@ func TestOwnUseOfLost(t *testing.T) {
 		t.Errorf("%v addresses to use, want 768", use)
 	}
 }
+
+// TestRoutesOfLost: a lost part stays in the routes only while the route around
+// it is less specific than the winner's (MASC-12.4-6).
+func TestRoutesOfLost(t *testing.T) {
+	w := newTown(t, nil).settle()
+	for prefix, days := range map[string]masc.Seconds{
+		"228.10.8.0/24": 10,  // ends before the own 228.10.0.0/20: spared
+		"228.10.9.0/24": 100, // does not, and leaves 228.10.8.0/24 alone
+	} {
+		w.ok("S1", with(of(300, masc.PrefixInUse, masc.Internal, prefix), func(c *masc.Claim) {
+			c.Timestamp -= 3600
+			c.Lifetime = days * 86400
+			c.Holdtime = c.Lifetime
+		}))
+	}
+	var got []masc.Prefix
+	for _, a := range w.n.Allotments(w.now) {
+		if a.Route {
+			got = append(got, a.Prefix)
+		}
+	}
+	if want := prefixes("228.10.0.0/21", "228.10.10.0/23", "228.10.12.0/22"); !slices.Equal(got, want) {
+		t.Errorf("routes %v, want %v", got, want)
+	}
+}

@@ -40,9 +40,13 @@ func (n *Node) holdings(sp *space, l level) []Holding {
 // for the address servers, and for routing. What was claimed after an ordinary
 // WITHDRAW is not touched by it; a lost clash counts whatever its time, but one
 // on a part of the prefix that ends before it leaves the routes alone (section
-// 11.7.3): there the winner's route is the more specific one.
+// 11.7.3): there the winner's route is the more specific one. It no longer is
+// where other parts have left the routes and what remains is no larger than the
+// lost part; that goes too, as no two domains may announce the same route
+// (section 12.4).
 func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
 	d := n.cache.own
+	var spared []Prefix // lost, but still routed
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.kind != Withdraw || e.is(single) || e.isHint() || levelOf(e.role) != l || !e.counts(n.sec) ||
@@ -50,8 +54,18 @@ func (n *Node) excluded(l level, h Holding) (use, route []Prefix) {
 			continue
 		}
 		use = append(use, e.prefix())
-		if !(e.is(forced) && h.Prefix != e.prefix() && h.Prefix.Covers(e.prefix()) && e.expiry() < h.End.Unix()) {
+		if e.is(forced) && h.Prefix != e.prefix() && h.Prefix.Covers(e.prefix()) && e.expiry() < h.End.Unix() {
+			spared = append(spared, e.prefix())
+		} else {
 			route = append(route, e.prefix())
+		}
+	}
+	if len(spared) > 0 && len(route) > 0 && h.Prefix.IsContiguous() {
+		blocks := FreeBlocks(h.Prefix, route)
+		for _, p := range spared {
+			if !slices.ContainsFunc(blocks, func(b Prefix) bool { return b != p && b.Covers(p) }) {
+				route = append(route, p)
+			}
 		}
 	}
 	return use, route
