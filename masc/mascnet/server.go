@@ -326,9 +326,10 @@ func (s *Server) serve(id masc.ConnID, nc net.Conn) {
 					return
 				}
 				if errors.Is(err, io.EOF) {
-					err = nil
+					s.speaker.Disconnected(now, id, nil)
+				} else {
+					s.speaker.Disconnected(now, id, err)
 				}
-				s.speaker.Disconnected(now, id, err)
 			})
 			if !ok || err != nil {
 				return
