@@ -111,6 +111,11 @@ func (a *Allocator) recall(ctx context.Context) error {
 			if h.need().After(h.end) { // the crash came between pool and MAAS
 				_ = a.settle(h)
 			}
+			if h.kept {
+				if _, err := a.pool.Exclude(z.id, h.addrs, h.end); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
