@@ -64,6 +64,12 @@ func (p *Pool) changeOnce(ctx context.Context, s *sight, what string, l Lease, t
 			return Lease{}, nil, err
 		}
 	}
+	if err := p.lookAtKey(s, r); err != nil {
+		return Lease{}, nil, err
+	}
+	if k := p.t.withKey(r.holder.Principal, r.key); r.key != "" && k != nil && k != r {
+		return Lease{}, nil, notLeased(what) // a newer one has taken its place
+	}
 	start, end, err := p.move(what, now, r, terms(r))
 	if err != nil || start == r.start && end == r.end {
 		// Others may have freed what is in the way.

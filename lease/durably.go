@@ -50,9 +50,6 @@ func (p *Pool) durably(ctx context.Context, what string, names []name, do func(*
 		_, err := do(nil)
 		return err
 	}
-	if p.j.exclusive {
-		names = nil
-	}
 	s := sight{names: names}
 	var also *lookAlso
 	for conflicts := 0; conflicts < conflictsMost; {
@@ -75,6 +72,7 @@ func (p *Pool) durably(ctx context.Context, what string, names []name, do func(*
 		}
 		p.mu.Unlock()
 		failed := p.settle(ctx, o)
+		also = nil
 		switch {
 		case errors.As(err, &also):
 			if also.name.key != "" {
@@ -156,15 +154,9 @@ func (p *Pool) catchUp(ctx context.Context, s *sight, also *lookAlso) (ready boo
 	if len(j.stale) == 0 && !j.news && (also == nil || !also.all && also.pages == nil) && !slices.ContainsFunc(s.names, func(n name) bool { return !n.agrees(p) }) {
 		return true, nil
 	}
-	for j.busy {
-		if err := p.waitFree(ctx); err != nil {
-			return false, err
-		}
+	if err := p.enter(ctx); err != nil {
+		return false, err
 	}
-	if len(j.queue) > 0 {
-		p.lead(context.WithoutCancel(ctx))
-	}
-	j.busy = true
 	defer j.leave()
 	p.clearQueue()
 	var pages []number
@@ -185,6 +177,22 @@ func (p *Pool) catchUp(ctx context.Context, s *sight, also *lookAlso) (ready boo
 	}
 	s.pages, s.all = pages, all
 	return err == nil, err
+}
+
+// enter waits until nobody is at the store, lets what has queued up go first,
+// and keeps the store until [journal.leave]. The pool is locked, but not while
+// it waits.
+func (p *Pool) enter(ctx context.Context) error {
+	for p.j.busy {
+		if err := p.waitFree(ctx); err != nil {
+			return err
+		}
+	}
+	if len(p.j.queue) > 0 {
+		p.lead(context.WithoutCancel(ctx))
+	}
+	p.j.busy = true
+	return nil
 }
 
 // waitFree waits until the store is free. The pool is locked, but not

@@ -5,6 +5,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -36,6 +37,9 @@ type journal struct {
 	stale     []number      // pages that could not be read when that was needed
 	damaged   func(key string, err error)
 }
+
+// shared reports whether other pools may be on the store.
+func (p *Pool) shared() bool { return p.j != nil && !p.j.exclusive }
 
 func newJournal(s Store, damaged func(string, error)) *journal {
 	j := &journal{store: s, most: DefaultMaxWrites, versions: map[number]uint64{}, marks: map[number][]span{}, damaged: damaged}
@@ -348,11 +352,5 @@ func storeError(err error) error {
 	if errors.Is(err, ErrStore) || errors.Is(err, ErrConflict) {
 		return err
 	}
-	return joined{ErrStore, err}
+	return fmt.Errorf("%w: %w", ErrStore, err)
 }
-
-// joined is an error that is two: a class and its cause.
-type joined struct{ class, cause error }
-
-func (e joined) Error() string   { return e.class.Error() + ": " + e.cause.Error() }
-func (e joined) Unwrap() []error { return []error{e.class, e.cause} }

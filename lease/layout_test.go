@@ -241,3 +241,27 @@ func FuzzPage(f *testing.F) {
 		}
 	})
 }
+
+// LEASE-3.1-17, LEASE-S-4 a: a pool that has heard of a lease, and not that
+// another one has prolonged it, still finds it by its key.
+func TestKeyOfProlonged(t *testing.T) {
+	now := epoch
+	s := &MemoryStore{}
+	noGuard := func(c *Config) { c.Guard = NoGuard }
+	p, other := storePool(t, s, &now, noGuard), storePool(t, s, &now, noGuard)
+	req := Request{Family: IPv4, Key: "k", Lifetime: Exactly(time.Hour)}
+	l, err := p.Allocate(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := other.Allocate(t.Context(), req); err != nil || !again.Equal(l) {
+		t.Fatal(again, err)
+	}
+	if l, err = p.ChangeLifetime(t.Context(), l, At(l.End.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	if again, err := other.Allocate(t.Context(), req); err != nil || !again.Equal(l) {
+		t.Errorf("LEASE-3.1-17: the same key gave %v, %v, want %v", again, err, l)
+	}
+}

@@ -104,7 +104,7 @@ func (n *name) write(p *Pool, rec *record) []*record {
 
 // names returns what an operation on a lease depends on.
 func (p *Pool) names(id ID) []name {
-	if p.j == nil || p.j.exclusive {
+	if !p.shared() {
 		return nil
 	}
 	return []name{idName(id)}
@@ -113,7 +113,7 @@ func (p *Pool) names(id ID) []name {
 // requestNames returns what a request depends on, but for the identifier of a
 // lease that has none yet.
 func (p *Pool) requestNames(who Principal, req *Request) (names []name) {
-	if p.j == nil || p.j.exclusive {
+	if !p.shared() {
 		return nil
 	}
 	if req.ID != "" {
@@ -128,7 +128,7 @@ func (p *Pool) requestNames(who Principal, req *Request) (names []name) {
 // written returns the names to write for a new lease: those that were looked
 // at, and that of its identifier, which nobody has if it is new.
 func (p *Pool) written(s *sight, r *record) []name {
-	if p.j.exclusive {
+	if !p.shared() {
 		return nil
 	}
 	n := idName(r.id)
@@ -141,13 +141,25 @@ func (p *Pool) written(s *sight, r *record) []name {
 // lookAtQuota makes sure that an operation has looked at what counts against
 // a principal's limits, if there are any.
 func (p *Pool) lookAtQuota(s *sight, who Principal, z *zone) error {
-	if p.cfg.Limits == nil || p.j == nil || p.j.exclusive {
+	if p.cfg.Limits == nil || !p.shared() {
 		return nil
 	}
 	if l := p.cfg.Limits(who, z.scope.ID()); l.Leases == 0 && l.Addrs == 0 {
 		return nil
 	}
-	n := quotaName(who, z.scope.ID())
+	return s.lookAt(quotaName(who, z.scope.ID()))
+}
+
+// lookAtKey makes sure that a change of r has looked at the name of its
+// request's key, and writes it, so that the same request finds r as it is then.
+func (p *Pool) lookAtKey(s *sight, r *record) error {
+	if !p.shared() || r.key == "" {
+		return nil
+	}
+	return s.lookAt(keyName(r.holder.Principal, r.key))
+}
+
+func (s *sight) lookAt(n name) error {
 	if slices.ContainsFunc(s.names, func(m name) bool { return m.key == n.key }) {
 		return nil
 	}
@@ -157,7 +169,7 @@ func (p *Pool) lookAtQuota(s *sight, who Principal, z *zone) error {
 // lookAround makes sure that an operation has looked at the pages of some
 // records, which the names it has looked at may know an older state of.
 func (p *Pool) lookAround(s *sight, list ...*record) error {
-	if p.j == nil || p.j.exclusive || s.pages != nil || s.all || len(list) == 0 {
+	if !p.shared() || s.pages != nil || s.all || len(list) == 0 {
 		return nil
 	}
 	var also lookAlso

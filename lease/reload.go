@@ -171,7 +171,7 @@ func (p *Pool) readWith(pages []number, from func(stale []number, latest instant
 // before all are read at once.
 const tornMost = 4
 
-// snapshot reads all pages, and finds empty those that are there no more.
+// snapshot reads all pages. What was in those that are there no more is over.
 func (p *Pool) snapshot(ctx context.Context) (map[number]storedPage, error) {
 	got := map[number]storedPage{}
 	for e, err := range p.j.store.Load(ctx, pagePrefix) {

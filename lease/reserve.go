@@ -90,7 +90,7 @@ func (p *Pool) reserveOnce(ctx context.Context, s *sight, what string, req *Requ
 	}
 	asked := q
 	if err := p.decide(&q); err != nil {
-		if p.j != nil && !p.j.exclusive && !s.all && errors.Is(err, ErrNone) {
+		if p.shared() && !s.all && errors.Is(err, ErrNone) {
 			return Lease{}, false, nil, &lookAlso{all: true} // others may have freed something
 		}
 		o, err := p.later(s, err, who, req, &asked)

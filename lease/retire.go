@@ -62,24 +62,21 @@ func (p *Pool) remark(ctx context.Context, op string, id scope.ID, addrs scope.S
 	if err != nil {
 		return err
 	}
+	retire := op == "retire"
+	if !p.shared() {
+		for _, src := range inside {
+			src.closed = retire
+		}
+		return nil
+	}
 	parts := map[number][]span{}
 	for _, src := range inside {
 		for _, run := range src.ranges {
-			if len(parts) > retireMost || run.size() > MaxCount && run.last.Sub(run.first).Hi != 0 {
-				return &Error{Op: op, Param: ParamAddrs, Got: addrs.String(), Want: "at most four million addresses", Err: ErrScope}
-			}
 			place := p.t.fold(run)
 			for page, last := pageOf(place.first), pageOf(place.last); !last.Less(page) && len(parts) <= retireMost; page = page.Add(one) {
 				p.t.unfold(run, pageSpan(page), func(part span) { parts[page] = append(parts[page], part) })
 			}
 		}
-	}
-	retire := op == "retire"
-	if p.j == nil || p.j.exclusive {
-		for _, src := range inside {
-			src.closed = retire
-		}
-		return nil
 	}
 	if len(parts) > retireMost {
 		return &Error{Op: op, Param: ParamAddrs, Got: addrs.String(), Want: "at most four million addresses", Err: ErrScope}
@@ -108,14 +105,10 @@ func (p *Pool) setRetired(id scope.ID, addrs scope.Set, retired bool) {
 
 // remarkPages changes the marks of as many pages as one commit takes.
 func (p *Pool) remarkPages(ctx context.Context, op string, pages []number, parts map[number][]span, change func([]span, span) []span) error {
-	j := p.j
 	for range conflictsMost {
-		for j.busy {
-			if err := p.waitFree(ctx); err != nil {
-				return err
-			}
+		if err := p.enter(ctx); err != nil {
+			return err
 		}
-		j.busy = true
 		p.clearQueue()
 		err := p.read(ctx, pages, nil)
 		if err == nil {
@@ -127,7 +120,7 @@ func (p *Pool) remarkPages(ctx context.Context, op string, pages []number, parts
 				err = again
 			}
 		}
-		j.leave()
+		p.j.leave()
 		if err == nil || !isConflict(err) {
 			return err
 		}

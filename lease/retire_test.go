@@ -108,6 +108,17 @@ func TestRetireParts(t *testing.T) {
 			t.Errorf("LEASE-S-4: a part is reinstated: %v, %v", l, err)
 		}
 	}
+	for _, alone := range []Store{nil, exclusiveStore{&MemoryStore{}}} {
+		p := storePool(t, alone, &now, func(c *Config) {
+			c.Scopes = []scope.Scope{{Range: scope.MustRange("ff15::", "ff15:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}}
+		})
+		if err := p.Retire(t.Context(), p.t.zones[0].scope.ID(), scope.Set{}); err != nil {
+			t.Errorf("LEASE-P-8: nobody shares the store, so that no marks are needed: %v", err)
+		}
+		if _, err := p.Allocate(t.Context(), Request{Family: IPv6}); !errors.Is(err, ErrNone) {
+			t.Errorf("LEASE-P-8: a scope is retired: %v", err)
+		}
+	}
 	v6 := storePool(t, &MemoryStore{}, &now, func(c *Config) {
 		c.Scopes = []scope.Scope{{Range: scope.MustRange("ff15::", "ff15:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}}
 	})
@@ -115,3 +126,8 @@ func TestRetireParts(t *testing.T) {
 		t.Errorf("too many addresses for marks: %v", err)
 	}
 }
+
+// exclusiveStore is a store that nobody else writes.
+type exclusiveStore struct{ Store }
+
+func (exclusiveStore) Exclusive() bool { return true }

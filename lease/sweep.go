@@ -69,12 +69,9 @@ func isOver(e Entry, since instant) bool {
 func (p *Pool) sweepSome(ctx context.Context, batch []Write) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.j.busy {
-		if err := p.waitFree(ctx); err != nil {
-			return 0, err
-		}
+	if err := p.enter(ctx); err != nil {
+		return 0, err
 	}
-	p.j.busy = true
 	defer p.j.leave()
 	p.mu.Unlock()
 	gone, err := p.delete(ctx, batch)
