@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcastalloc/malloc/internal/plot"
 )
 
 func main() {
@@ -72,10 +74,10 @@ func run(args []string, out, progress io.Writer) error {
 		results = append(results, r)
 	}
 	report(out, p, results)
-	if err := write(*csv, func(w io.Writer) error { return writeCSV(w, results) }); err != nil {
+	if err := plot.File(*csv, func(w io.Writer) error { return writeCSV(w, results) }); err != nil {
 		return err
 	}
-	return write(*svg, func(w io.Writer) error { return writeSVG(w, results) })
+	return plot.File(*svg, func(w io.Writer) error { return writeSVG(w, results) })
 }
 
 func (p *params) check(servers string) error {
@@ -91,20 +93,4 @@ func (p *params) check(servers string) error {
 		return fmt.Errorf("parameters out of range")
 	}
 	return nil
-}
-
-// write writes a file with f, if it has a name.
-func write(name string, f func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := f(file); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcastalloc/malloc/internal/plot"
 	"github.com/mcastalloc/malloc/masc"
 )
 
@@ -91,10 +92,10 @@ func run(args []string, out, progress io.Writer) error {
 		fmt.Fprintln(progress)
 	}
 	s.report(out)
-	if err := write(*csv, s.csv); err != nil {
+	if err := plot.File(*csv, s.csv); err != nil {
 		return err
 	}
-	return write(*svg, s.svg)
+	return plot.File(*svg, s.svg)
 }
 
 func (p *params) check(pool string) error {
@@ -115,20 +116,4 @@ func bar(w io.Writer, done, all int, took time.Duration) {
 	const width = 40
 	n := done * width / all
 	fmt.Fprintf(w, "\r[%s%s] day %d of %d, %v ", strings.Repeat("=", n), strings.Repeat(" ", width-n), done, all, took.Round(time.Second))
-}
-
-// write writes a file with f, if it has a name.
-func write(name string, f func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := f(file); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
 }
