@@ -12,6 +12,11 @@ import (
 // cluster's key-value store or one SQL table can be one. The pool owns the
 // layout of keys and values.
 //
+// A store may have three methods more. MaxWrites() int says how many writes one
+// Commit takes, MaxBytes() int how many octets of keys and values, and
+// Exclusive() bool that nobody but this pool writes it as long as it is open:
+// then a pool need not read anew what it remembers, and writes less.
+//
 // leasetest.TestStore checks what is demanded here.
 type Store interface {
 	// Load yields the entries whose keys begin with the prefix, in the order
